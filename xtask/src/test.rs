@@ -1,0 +1,162 @@
+//! `cargo xtask test`: what has to be green before a change lands.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::tools::{Missing, Tool, cargo_deny, moto, opentofu, terraform};
+use crate::{process, workspace};
+
+/// The options of `cargo xtask test`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Fails when anything was not run for want of a tool.
+    #[arg(long)]
+    require_all: bool,
+    /// Runs every point of every matrix instead of a sample.
+    #[arg(long)]
+    exhaustive: bool,
+}
+
+/// Runs every step, also after one has failed, and sums up.
+///
+/// # Errors
+/// When a tool that we get ourselves cannot be had.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let mut report = Report::default();
+    report.step("format", || process::run(workspace::cargo().args(["fmt", "--all", "--check"])));
+    report.step("clippy", || {
+        let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+        process::run(workspace::cargo().args(arguments))
+    });
+    let tools = Tools::find(&mut report)?;
+    report.step("tests", || process::run(&mut tests(&tools, options.exhaustive)));
+    report.step("dependencies", || {
+        let deny = cargo_deny::ensure()?;
+        let arguments = ["--locked", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
+        process::run(Command::new(deny).current_dir(workspace::root()).args(arguments))
+    });
+    Ok(report.finish(options.require_all))
+}
+
+/// The tools that the tests run.
+struct Tools {
+    terraform: Option<PathBuf>,
+    tofu: Option<PathBuf>,
+    moto: Option<PathBuf>,
+}
+
+impl Tools {
+    fn find(report: &mut Report) -> Result<Self> {
+        Ok(Self {
+            terraform: report.tool("tests with terraform", terraform::find()),
+            tofu: report.tool("tests with OpenTofu", opentofu::ensure()?),
+            moto: report.tool("tests against moto", moto::ensure()?),
+        })
+    }
+}
+
+/// `cargo test` of the whole workspace, told where the tools are, without the tests of a tool that is missing.
+fn tests(tools: &Tools, exhaustive: bool) -> Command {
+    let mut command = workspace::cargo();
+    command.args(["test", "--workspace", "--locked", "--no-fail-fast", "--"]);
+    for (path, variable, tests) in [
+        (&tools.terraform, "MULTICLOUD_TERRAFORM", "::terraform"),
+        (&tools.tofu, "MULTICLOUD_TOFU", "::tofu"),
+        (&tools.moto, "MULTICLOUD_MOTO_SERVER", "::moto"),
+    ] {
+        match path {
+            Some(path) => drop(command.env(variable, path)),
+            None => drop(command.args(["--skip", tests])),
+        }
+    }
+    if exhaustive {
+        command.env("MULTICLOUD_EXHAUSTIVE", "1");
+    }
+    command
+}
+
+/// What was run, and what was not.
+#[derive(Default)]
+struct Report {
+    passed: Vec<&'static str>,
+    failed: Vec<&'static str>,
+    not_run: Vec<(&'static str, Missing)>,
+}
+
+impl Report {
+    fn step(&mut self, name: &'static str, step: impl FnOnce() -> Result<()>) {
+        println!("── {name}");
+        let start = Instant::now();
+        match step() {
+            Ok(()) => {
+                println!("── {name}: passed in {:.0?}", start.elapsed());
+                self.passed.push(name);
+            }
+            Err(error) => {
+                println!("── {name}: FAILED: {error:#}");
+                self.failed.push(name);
+            }
+        }
+    }
+
+    fn tool(&mut self, tests: &'static str, tool: Tool) -> Option<PathBuf> {
+        match tool {
+            Tool::Ready(path) => Some(path),
+            Tool::Missing(missing) => {
+                self.not_run.push((tests, missing));
+                None
+            }
+        }
+    }
+
+    fn finish(self, require_all: bool) -> ExitCode {
+        println!("passed: {}", list(&self.passed));
+        if !self.failed.is_empty() {
+            println!("FAILED: {}", list(&self.failed));
+        }
+        println!("{}", self.not_run_line());
+        let ok = self.failed.is_empty() && (self.not_run.is_empty() || !require_all);
+        if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    fn not_run_line(&self) -> String {
+        if self.not_run.is_empty() {
+            return "not run: nothing".to_owned();
+        }
+        let entries: Vec<_> =
+            self.not_run.iter().map(|(tests, missing)| format!("{tests} ({})", missing.command)).collect();
+        format!("not run: {}", entries.join("; "))
+    }
+}
+
+fn list(names: &[&str]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn without_terraform() -> Report {
+        let mut report = Report::default();
+        let missing = Missing { name: "terraform", command: "install it" };
+        assert_eq!(report.tool("tests with terraform", Tool::Missing(missing)), None);
+        report
+    }
+
+    #[test]
+    fn the_last_line_names_the_command_that_provides_a_missing_tool() {
+        assert_eq!(without_terraform().not_run_line(), "not run: tests with terraform (install it)");
+        assert_eq!(Report::default().not_run_line(), "not run: nothing");
+    }
+
+    #[test]
+    fn what_was_not_run_fails_only_where_all_is_required() {
+        assert_eq!(without_terraform().finish(false), ExitCode::SUCCESS);
+        assert_eq!(without_terraform().finish(true), ExitCode::FAILURE);
+    }
+}
