@@ -1,0 +1,5 @@
+//! Amazon Elastic Kubernetes Service.
+
+mod spec;
+
+pub use spec::{EksAddon, EksChange, EksObserved, EksSpec};
