@@ -1,0 +1,161 @@
+//! Clouds on loopback: our simulator, and moto, an EKS that others wrote.
+
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::cli::cache_dir;
+use super::journal::Journal;
+use super::process::wait_for;
+
+/// The moto that `cargo xtask` installs into the cache folder.
+const MOTO_FOLDER: &str = "moto-5.2.5";
+
+/// A running simulator; it ends with this value.
+pub(crate) struct Simulator {
+    child: Child,
+    // Held for its `Drop`: journal and faults lie in it.
+    _folder: TempDir,
+    journal: Journal,
+    urls: Value,
+}
+
+/// How a simulator shall behave.
+#[derive(Debug, Default)]
+pub(crate) struct SimulatorOptions {
+    /// The faults to inject, as the simulator's `--faults` file has them; `None` for a healthy cloud.
+    pub(crate) faults: Option<Value>,
+}
+
+impl Simulator {
+    /// A healthy simulator of EKS and STS.
+    #[track_caller]
+    pub(crate) fn start() -> Self {
+        Self::with(&SimulatorOptions::default())
+    }
+
+    /// A simulator of EKS and STS with these options.
+    #[track_caller]
+    pub(crate) fn with(options: &SimulatorOptions) -> Self {
+        let folder = tempfile::tempdir().expect("cannot create a folder");
+        let journal = folder.path().join("journal");
+        let mut command = Command::new(simulator_binary());
+        // Its input ends with this process, however that dies: no simulator outlives its test.
+        command.args(["--clouds", "eks", "--until-eof", "--journal"]).arg(&journal);
+        if let Some(faults) = &options.faults {
+            let path = folder.path().join("faults.json");
+            std::fs::write(&path, faults.to_string()).expect("cannot write the faults");
+            command.arg("--faults").arg(path);
+        }
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cannot start the simulator");
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().expect("the output is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("cannot read the simulator's first line");
+        let urls =
+            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in the simulator's line: {line}"));
+        Self { child, _folder: folder, journal: Journal::new(journal), urls }
+    }
+
+    /// The URL of a service, by its name in the simulator's first line.
+    #[track_caller]
+    pub(crate) fn url(&self, service: &str) -> &str {
+        self.urls[service].as_str().unwrap_or_else(|| panic!("the simulator names no {service}: {}", self.urls))
+    }
+
+    /// What was asked of it.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The provider's `aws` settings that lead here, with no time lost between polls.
+    #[track_caller]
+    pub(crate) fn aws(&self) -> String {
+        self.aws_polling_every("50ms")
+    }
+
+    /// The provider's `aws` settings that lead here, with that interval between polls.
+    #[track_caller]
+    pub(crate) fn aws_polling_every(&self, interval: &str) -> String {
+        aws(self.url("eks"), self.url("sts"), interval)
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        // It may have ended by itself: then there is nothing to stop.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A running moto; it ends with this value.
+pub(crate) struct Moto {
+    child: Child,
+    url: String,
+}
+
+impl Moto {
+    /// Starts moto from `$MULTICLOUD_MOTO_SERVER` or the cache folder on a free port.
+    #[track_caller]
+    pub(crate) fn start() -> Self {
+        let cached = || cache_dir().map(|cache| cache.join(MOTO_FOLDER).join("bin").join("moto_server"));
+        let program = env::var_os("MULTICLOUD_MOTO_SERVER").map(PathBuf::from).or_else(cached);
+        let program = program.filter(|path| path.exists()).expect("no moto: `cargo xtask test` installs it once");
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("no free port").port();
+        let mut command = Command::new(program);
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut child = child.expect("cannot start moto");
+        wait_for("answer from moto", || {
+            let ended = child.try_wait().expect("cannot wait for moto");
+            assert!(ended.is_none(), "moto ended before it answered: {ended:?}");
+            TcpStream::connect(("127.0.0.1", port)).ok()
+        });
+        Self { child, url: format!("http://127.0.0.1:{port}") }
+    }
+
+    /// The provider's `aws` settings that lead here.
+    pub(crate) fn aws(&self) -> String {
+        aws(&self.url, &self.url, "50ms")
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        // It may have ended by itself: then there is nothing to stop.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn aws(eks: &str, sts: &str, poll_interval: &str) -> String {
+    format!(
+        "{{ region = \"us-east-1\", endpoint = \"{eks}\", sts_endpoint = \"{sts}\", poll_interval = \"{poll_interval}\" }}"
+    )
+}
+
+/// The simulator's executable, built once per test run: cargo hands tests only the binaries of their own package.
+fn simulator_binary() -> &'static PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let output = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--package", "multicloud-simulator", "--message-format=json"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("cannot run cargo");
+        assert!(output.status.success(), "the simulator does not build");
+        let messages = String::from_utf8_lossy(&output.stdout).into_owned();
+        let parsed = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut executables = parsed.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+        executables.next().expect("cargo names no executable of the simulator")
+    })
+}

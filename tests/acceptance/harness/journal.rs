@@ -1,0 +1,60 @@
+//! The simulator's journal: what was asked of the clouds, in order.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// The journal file of a simulator.
+#[derive(Debug, Clone)]
+pub(crate) struct Journal {
+    path: PathBuf,
+}
+
+/// One request.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Request {
+    /// Counts from the simulator's start.
+    pub(crate) seq: u64,
+    /// The API operation, by the name in the cloud's own description.
+    pub(crate) operation: String,
+    /// The request's path.
+    pub(crate) path: String,
+    /// Whether the cloud's state changed by it.
+    pub(crate) committed: bool,
+    /// The fault that befell it.
+    pub(crate) fault: Option<String>,
+}
+
+impl Journal {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// All requests so far.
+    #[track_caller]
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        let text = fs::read_to_string(&self.path).unwrap_or_default();
+        // The last line may be half written at this moment.
+        let whole = text.rsplit_once('\n').map_or("", |(lines, _)| lines);
+        let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in the journal: {line}"));
+        whole.lines().map(parse).collect()
+    }
+
+    /// The operations that changed the cloud, in order.
+    #[track_caller]
+    pub(crate) fn changes(&self) -> Vec<Request> {
+        self.requests().into_iter().filter(|request| request.committed && is_change(&request.operation)).collect()
+    }
+
+    /// How often an operation changed the cloud.
+    #[track_caller]
+    pub(crate) fn committed(&self, operation: &str) -> usize {
+        self.changes().iter().filter(|request| request.operation == operation).count()
+    }
+}
+
+/// Operations of EKS and STS that only look begin with one of these.
+fn is_change(operation: &str) -> bool {
+    !["Describe", "List", "Get"].iter().any(|prefix| operation.starts_with(prefix))
+}

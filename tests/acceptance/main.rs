@@ -1,0 +1,21 @@
+//! Acceptance tests: the built provider under a real terraform and a real tofu, against clouds on loopback.
+//!
+//! `harness/` knows how to run a command line, a cloud and a workspace; every other file is one behaviour of the provider.
+//! A tool that is missing fails the test with the command that provides it.
+#![expect(clippy::print_stderr, reason = "a failed test shows how far it came")]
+
+mod harness;
+
+mod bad_input;
+mod environment_crash;
+mod environment_drift;
+mod environment_foreign;
+mod environment_interrupted;
+mod environment_lifecycle;
+mod environment_upgrade;
+mod examples;
+mod function_environments;
+mod kubeconfig;
+mod plan_offline;
+
+mod secrets;
