@@ -1,43 +1,207 @@
-//! What only EKS has: in a spec, in what was found, and in a step.
+//! What only EKS has: of an environment as it is wanted ([`EksSpec`], HCL's `eks = {}`) and as it was found
+//! ([`EksObserved`]).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What an environment on EKS needs beside what every environment has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+use crate::environment::{KubernetesVersion, MaxSurge, PoolName, Status, Taint};
+use crate::error::ServerText;
+
+/// What an EKS environment needs beside what every environment has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EksSpec {
-    /// Role of the control plane.
+    /// The role that the control plane acts as. Cannot be changed.
     pub role_arn: String,
-    /// Role of the nodes.
+    /// The role of the nodes; a group of nodes may have its own.
     pub node_role_arn: String,
-    /// Managed add-ons by name.
-    pub addons: BTreeMap<String, EksAddon>,
-    /// Security groups of the control plane's interfaces, besides the one that EKS makes.
+    /// Security groups of the control plane's network interfaces, beside the one that EKS makes.
     pub security_group_ids: BTreeSet<String>,
-    /// Kinds of control plane logs that are kept; `None` leaves them as they are.
-    pub log_types: Option<BTreeSet<String>>,
-    /// Key that encrypts the cluster's secrets.
+    /// Whether the API server can be reached from inside the VPC without leaving it, beside its public address.
+    pub private_access: bool,
+    /// How principals are let in.
+    pub authentication_mode: AuthenticationMode,
+    /// Whether whoever creates the cluster becomes its administrator. Asked at creation alone.
+    pub creator_is_admin: bool,
+    /// Logs of the control plane that go to CloudWatch.
+    pub log_types: BTreeSet<LogType>,
+    /// The KMS key that secrets are encrypted with. Can be added, and never taken away.
     pub encryption_key_arn: Option<String>,
-    /// `API`, `API_AND_CONFIG_MAP` or `CONFIG_MAP`; `None` is `API_AND_CONFIG_MAP` at creation.
-    pub authentication_mode: Option<String>,
-    /// `STANDARD` or `EXTENDED`; `None` leaves it as it is.
-    pub support_type: Option<String>,
-    /// Image family of the nodes, as EKS calls it; `None` is EKS's own choice.
+    /// Which support the cluster has when its version ages; `None` leaves it to EKS.
+    pub support_type: Option<SupportType>,
+    /// The image of nodes, as EKS calls it, such as `AL2023_x86_64_STANDARD`; `None` leaves it to EKS.
     pub ami_type: Option<String>,
+    /// Whether upgrades go on over findings of EKS's upgrade insights and over pods that refuse to leave.
+    pub force_upgrade: bool,
+    /// What single pools have of their own.
+    pub node_groups: BTreeMap<PoolName, NodeGroupSpec>,
+    /// The managed add-ons, by name.
+    pub addons: BTreeMap<String, AddonSpec>,
+    /// Who may use the cluster, by the principal's ARN.
+    pub access_entries: BTreeMap<String, AccessEntrySpec>,
+}
+
+/// What one pool has of its own, before the cluster's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeGroupSpec {
+    /// The subnets of its nodes, and by these their zones; empty takes those of the cluster.
+    pub subnet_ids: BTreeSet<String>,
+    /// The image of its nodes.
+    pub ami_type: Option<String>,
+    /// The role of its nodes.
+    pub node_role_arn: Option<String>,
 }
 
 /// A managed add-on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EksAddon {
-    /// Its version; `None` is the default of the cluster's version.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddonSpec {
+    /// Its version; `None` takes EKS's default at creation and leaves it from then on.
     pub version: Option<String>,
-    /// Its configuration, as JSON or YAML text.
-    pub configuration: Option<String>,
-    /// Role of its service account.
+    /// Its settings, JSON or YAML as the add-on's schema says.
+    pub configuration_values: Option<String>,
+    /// The role of its service account.
     pub service_account_role_arn: Option<String>,
-    /// `NONE`, `OVERWRITE` or `PRESERVE`.
-    pub resolve_conflicts: Option<String>,
+    /// What happens where the cluster already has other settings for it.
+    pub resolve_conflicts: ResolveConflicts,
+    /// Whether what it installed stays when the add-on is removed.
+    pub preserve: bool,
+}
+
+/// Someone who may use the cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessEntrySpec {
+    /// The sort of entry, such as `STANDARD` or `EC2_LINUX`; `None` is `STANDARD`. Cannot be changed.
+    pub entry_type: Option<String>,
+    /// The Kubernetes groups the principal is in.
+    pub kubernetes_groups: BTreeSet<String>,
+    /// The Kubernetes user; `None` leaves it to EKS.
+    pub username: Option<String>,
+    /// The access policies it has, by ARN.
+    pub policies: BTreeMap<String, AccessScope>,
+}
+
+/// Where an access policy holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessScope {
+    /// Everywhere in the cluster.
+    Cluster,
+    /// In these namespaces.
+    Namespaces(BTreeSet<String>),
+}
+
+/// Defines an enumeration of EKS with the words of its API.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// As the API writes it.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(|| UnknownWord {
+                    what: $what,
+                    known: [$($word),+].join(", "),
+                })
+            }
+        }
+    };
+}
+
+/// A text that is none of an enumeration's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not {what}, expected one of {known}")]
+pub struct UnknownWord {
+    what: &'static str,
+    known: String,
+}
+
+words!(
+    /// How principals are let into a cluster. It can only be moved on, in this order.
+    AuthenticationMode, "an authentication mode" {
+        /// By a ConfigMap in the cluster alone.
+        ConfigMap = "CONFIG_MAP",
+        /// By the ConfigMap and by access entries.
+        ApiAndConfigMap = "API_AND_CONFIG_MAP",
+        /// By access entries alone.
+        Api = "API",
+    }
+);
+
+words!(
+    /// Logs of the control plane.
+    LogType, "a log type" {
+        /// The API server's.
+        Api = "api",
+        /// The audit log.
+        Audit = "audit",
+        /// The authenticator's.
+        Authenticator = "authenticator",
+        /// The controller manager's.
+        ControllerManager = "controllerManager",
+        /// The scheduler's.
+        Scheduler = "scheduler",
+    }
+);
+
+words!(
+    /// The support of a cluster whose version ages.
+    SupportType, "a support type" {
+        /// EKS upgrades it when standard support ends.
+        Standard = "STANDARD",
+        /// It may stay, for a price.
+        Extended = "EXTENDED",
+    }
+);
+
+words!(
+    /// What happens where an add-on finds other settings in the cluster.
+    ResolveConflicts, "a way to resolve conflicts" {
+        /// The change fails.
+        None = "NONE",
+        /// The add-on's settings win.
+        Overwrite = "OVERWRITE",
+        /// The cluster's settings stay; on updates alone.
+        Preserve = "PRESERVE",
+    }
+);
+
+impl Default for AuthenticationMode {
+    /// The API's own default is the ConfigMap alone, which nobody can be let in by from outside the cluster.
+    fn default() -> Self {
+        Self::ApiAndConfigMap
+    }
+}
+
+impl Default for ResolveConflicts {
+    /// A new cluster already has its own unmanaged `vpc-cni`, `kube-proxy` and `coredns`; anything else would fail there.
+    fn default() -> Self {
+        Self::Overwrite
+    }
 }
 
 /// What only EKS says about an environment.
@@ -45,11 +209,103 @@ pub struct EksAddon {
 pub struct EksObserved {
     /// The cluster's ARN.
     pub arn: String,
+    /// The role that the control plane acts as.
+    pub role_arn: String,
+    /// Security groups of the control plane, without the one that EKS made.
+    pub security_group_ids: BTreeSet<String>,
+    /// Whether the API server has a public address.
+    pub public_access: bool,
+    /// Whether it can be reached from inside the VPC.
+    pub private_access: bool,
+    /// How principals are let in; `None` where EKS does not say.
+    pub authentication_mode: Option<AuthenticationMode>,
+    /// Logs that go to CloudWatch.
+    pub log_types: BTreeSet<LogType>,
+    /// The KMS key that secrets are encrypted with.
+    pub encryption_key_arn: Option<String>,
+    /// The support of an ageing version; `None` where EKS does not say.
+    pub support_type: Option<SupportType>,
+    /// Every node group, by its name in EKS: a pool that is being replaced has two.
+    pub node_groups: BTreeMap<String, ObservedGroup>,
+    /// The add-ons, by name; `None` where none was ever configured, so that nobody asked.
+    pub addons: Option<BTreeMap<String, ObservedAddon>>,
+    /// The access entries, by principal; `None` where none was ever configured, so that nobody asked.
+    pub access_entries: Option<BTreeMap<String, ObservedAccessEntry>>,
 }
 
-/// What a step sends to EKS.
+/// A node group as it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum EksChange {
-    /// DeleteCluster.
-    DeleteCluster,
+pub struct ObservedGroup {
+    /// The pool it belongs to.
+    pub pool: PoolName,
+    /// Its ARN, which its tags hang on.
+    pub arn: String,
+    /// When it was made, in milliseconds since 1970.
+    pub created_at_ms: i64,
+    /// How it is.
+    pub status: Status,
+    /// Why it is so, where EKS says.
+    pub status_reason: Option<ServerText>,
+    /// Its Kubernetes version.
+    pub version: KubernetesVersion,
+    /// The version of its image, which holds the Kubernetes version in full.
+    pub release_version: Option<String>,
+    /// The fewest nodes.
+    pub min: u32,
+    /// The most nodes.
+    pub max: u32,
+    /// The nodes it is to have now.
+    pub desired: u32,
+    /// The machine types it may have; none where a launch template says.
+    pub instance_types: Vec<String>,
+    /// Its image.
+    pub ami_type: Option<String>,
+    /// Whether EKS may take its nodes away.
+    pub spot: bool,
+    /// Size of its disks; `None` where a launch template says.
+    pub disk_size_gb: Option<u32>,
+    /// The role of its nodes.
+    pub node_role_arn: String,
+    /// Subnets of its nodes.
+    pub subnet_ids: BTreeSet<String>,
+    /// Labels of its nodes.
+    pub labels: BTreeMap<String, String>,
+    /// Taints of its nodes.
+    pub taints: BTreeSet<Taint>,
+    /// How many nodes an upgrade takes at a time.
+    pub max_surge: Option<MaxSurge>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An add-on as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedAddon {
+    /// How it is.
+    pub status: Status,
+    /// Why it is so, where EKS says.
+    pub status_reason: Option<ServerText>,
+    /// Its version.
+    pub version: Option<String>,
+    /// Its settings.
+    pub configuration_values: Option<String>,
+    /// The role of its service account.
+    pub service_account_role_arn: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An access entry as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedAccessEntry {
+    /// The sort of entry.
+    pub entry_type: Option<String>,
+    /// The Kubernetes groups the principal is in.
+    pub kubernetes_groups: BTreeSet<String>,
+    /// The Kubernetes user.
+    pub username: Option<String>,
+    /// The access policies it has, by ARN.
+    pub policies: BTreeMap<String, AccessScope>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
 }
