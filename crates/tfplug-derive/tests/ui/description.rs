@@ -1,0 +1,12 @@
+use tfplug_derive::Model;
+
+#[derive(Model)]
+struct Environment {
+    #[attribute(required)]
+    name: String,
+    ///
+    #[block]
+    rule: String,
+}
+
+fn main() {}
