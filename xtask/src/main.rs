@@ -5,7 +5,9 @@
 
 mod tools;
 
+mod plugin;
 mod process;
+mod release;
 mod test;
 mod workspace;
 
@@ -25,11 +27,14 @@ struct Arguments {
 enum Command {
     /// Runs every test but the exhaustive matrices; the last line lists what was not run.
     Test(test::Options),
+    /// Builds release archives in the form that provider registries take.
+    Release(release::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Test(options) => test::run(&options),
+        Command::Release(options) => release::run(&options),
     };
     match outcome {
         Ok(code) => code,

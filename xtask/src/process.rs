@@ -42,14 +42,14 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Starts the program; its standard output is ours to read, its input and errors go nowhere.
+    /// Starts the program; its standard output is ours to read, its input stays open as long as we live, its errors go nowhere.
     ///
     /// # Errors
     /// When it cannot be started.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let name = describe(command);
         let child = command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

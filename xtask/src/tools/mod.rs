@@ -6,6 +6,7 @@ pub(crate) mod cargo_deny;
 pub(crate) mod moto;
 pub(crate) mod opentofu;
 pub(crate) mod terraform;
+pub(crate) mod zigbuild;
 
 use std::path::PathBuf;
 
