@@ -3,13 +3,19 @@
 //! Each command fetches what it needs into a cache folder (`tools/`), builds what it needs, and leaves nothing running.
 #![expect(clippy::print_stdout, reason = "a command-line program speaks on its terminal")]
 
-mod tools;
-
-mod plugin;
 mod process;
+mod tools;
+mod workspace;
+
+mod command_line;
+mod plugin;
+mod simulator;
+
+mod bench;
+mod demo;
+mod docs;
 mod release;
 mod test;
-mod workspace;
 
 use std::process::ExitCode;
 
@@ -25,15 +31,24 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Applies, plans again and destroys an example on simulated clouds: no account, no credentials.
+    Demo(demo::Options),
     /// Runs every test but the exhaustive matrices; the last line lists what was not run.
     Test(test::Options),
+    /// Measures the release binary beside other providers, and plans of many environments.
+    Bench(bench::Options),
+    /// Writes the registry's pages from the provider's schema and the examples.
+    Docs(docs::Options),
     /// Builds release archives in the form that provider registries take.
     Release(release::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Bench(options) => bench::run(&options),
+        Command::Docs(options) => docs::run(&options),
         Command::Release(options) => release::run(&options),
     };
     match outcome {

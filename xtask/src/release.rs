@@ -127,6 +127,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Builds the archive for linux_amd64 into a folder of its own and checks it.
+///
+/// # Errors
+/// When it does not build, start or install.
+pub(crate) fn check_fresh() -> Result<()> {
+    let output = workspace::target_dir().join("dist-check");
+    run(&Options { targets: vec![Target::LinuxAmd64], all: false, check: true, output: Some(output) }).map(drop)
+}
+
 /// The release binary for a target, built with the frozen dependencies.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::tools::{Missing, Tool, cargo_deny, moto, opentofu, terraform};
-use crate::{process, workspace};
+use crate::{docs, process, release, workspace};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]
@@ -34,11 +34,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     });
     let tools = Tools::find(&mut report)?;
     report.step("tests", || process::run(&mut tests(&tools, options.exhaustive)));
+    report.step("docs", docs::check);
     report.step("dependencies", || {
         let deny = cargo_deny::ensure()?;
         let arguments = ["--locked", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
         process::run(Command::new(deny).current_dir(workspace::root()).args(arguments))
     });
+    if tools.terraform.is_some() && tools.tofu.is_some() {
+        report.step("release", release::check_fresh);
+    }
     Ok(report.finish(options.require_all))
 }
 
