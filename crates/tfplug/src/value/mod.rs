@@ -6,6 +6,7 @@
 
 mod json;
 mod kind;
+mod known;
 mod msgpack;
 mod number;
 mod refinement;

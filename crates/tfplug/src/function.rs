@@ -1,0 +1,104 @@
+//! Functions: pure computations that HCL calls as `provider::name::function(…)`.
+
+use std::sync::OnceLock;
+
+use crate::model::{AttributeType, Model};
+use crate::path::Path;
+use crate::schema::Schema;
+use crate::value::{Type, Value};
+
+/// A function. It must give the same result for the same arguments: core compares plan and apply.
+pub trait Function: Send + Sync + 'static {
+    /// The parameters, in the order of the struct's fields: a required field takes no null, an optional one does.
+    type Arguments: Model;
+    /// The result.
+    type Output: AttributeType;
+
+    /// The name, without the provider.
+    fn name(&self) -> &'static str;
+
+    /// One line on what it does. What the struct of arguments says is the description.
+    fn summary(&self) -> &'static str;
+
+    /// Whether the last parameter, a list, takes any number of arguments.
+    fn is_variadic(&self) -> bool {
+        false
+    }
+
+    /// Computes. Arguments are wholly known.
+    ///
+    /// # Errors
+    /// The arguments are not acceptable.
+    fn call(&self, arguments: Self::Arguments) -> Result<Self::Output, FunctionError>;
+}
+
+/// Why a function gives no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionError {
+    /// What is wrong and what to do.
+    pub text: String,
+    /// The position of the argument at fault, from 0.
+    pub argument: Option<usize>,
+}
+
+impl FunctionError {
+    /// An error of one argument.
+    pub fn argument(position: usize, text: impl Into<String>) -> Self {
+        Self { text: text.into(), argument: Some(position) }
+    }
+
+    /// An error of the whole call.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), argument: None }
+    }
+}
+
+pub(crate) trait AnyFunction: Send + Sync {
+    fn summary(&self) -> &'static str;
+    fn is_variadic(&self) -> bool;
+    /// The parameters, as attributes of a block.
+    fn parameters(&self) -> &Schema;
+    fn output(&self) -> Type;
+    /// `arguments`: one value for each parameter, a variadic one as a list.
+    fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError>;
+}
+
+pub(crate) struct ErasedFunction<F> {
+    function: F,
+    parameters: OnceLock<Schema>,
+}
+
+impl<F> ErasedFunction<F> {
+    pub(crate) const fn new(function: F) -> Self {
+        Self { function, parameters: OnceLock::new() }
+    }
+}
+
+impl<F: Function> AnyFunction for ErasedFunction<F> {
+    fn summary(&self) -> &'static str {
+        self.function.summary()
+    }
+
+    fn is_variadic(&self) -> bool {
+        self.function.is_variadic()
+    }
+
+    fn parameters(&self) -> &Schema {
+        self.parameters.get_or_init(F::Arguments::schema)
+    }
+
+    fn output(&self) -> Type {
+        F::Output::kind().value_type()
+    }
+
+    fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
+        let attributes = &self.parameters().block.attributes;
+        let values = attributes.iter().map(|attribute| attribute.name.to_string()).zip(arguments).collect();
+        let arguments = F::Arguments::from_value(Value::Object(values), &Path::root()).map_err(|error| {
+            let name = error.path.to_string();
+            let at = attributes.iter().position(|attribute| name.starts_with(attribute.name.as_ref()));
+            FunctionError { text: error.message, argument: at }
+        })?;
+        Ok(self.function.call(arguments)?.encode())
+    }
+}

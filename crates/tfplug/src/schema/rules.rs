@@ -1,0 +1,1 @@
+//! Core's own rules about schemas, checked before core sees one.
