@@ -152,13 +152,11 @@ impl IdempotencyToken {
         Self(uuid::Uuid::new_v4().to_string())
     }
 
-    /// The token of one request of the run: the same for the same step, another for any other step. `attempt`
-    /// separates doing a step again on purpose from sending it again.
+    /// The token of one request of the run: the same for the same step, another for any other step.
     #[must_use]
-    pub fn for_step(&self, step: &Step, attempt: u32) -> Self {
+    pub fn for_step(&self, step: &Step) -> Self {
         let mut hash = Sha256::new();
         hash.update(self.0.as_bytes());
-        hash.update(attempt.to_be_bytes());
         // A step is made of texts and numbers alone, which always serialize; were it otherwise, its words would do.
         hash.update(serde_json::to_vec(step).unwrap_or_else(|_| step.description.clone().into_bytes()));
         let digest = hash.finalize();
@@ -179,13 +177,12 @@ mod tests {
     use crate::memory::example_step;
 
     #[test]
-    fn tokens_differ_by_step_and_attempt_only() {
+    fn tokens_differ_by_run_and_step_only() {
         let run = IdempotencyToken::new("run");
         let (one, two) = (example_step("a"), example_step("b"));
-        assert_eq!(run.for_step(&one, 0), run.for_step(&one, 0));
-        assert_ne!(run.for_step(&one, 0), run.for_step(&one, 1));
-        assert_ne!(run.for_step(&one, 0), run.for_step(&two, 0));
-        assert_ne!(run.for_step(&one, 0), IdempotencyToken::new("other").for_step(&one, 0));
-        assert_eq!(run.for_step(&one, 0).as_str().len(), 36);
+        assert_eq!(run.for_step(&one), run.for_step(&one));
+        assert_ne!(run.for_step(&one), run.for_step(&two));
+        assert_ne!(run.for_step(&one), IdempotencyToken::new("other").for_step(&one));
+        assert_eq!(run.for_step(&one).as_str().len(), 36);
     }
 }

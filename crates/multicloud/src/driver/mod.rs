@@ -1,0 +1,899 @@
+//! What every cloud needs alike, written once: order, waiting, retries by class, deadlines, cancellation, checkpoints,
+//! adoption by ownership mark, and resumption.
+//!
+//! A run is a loop: read what is there, wait for what runs, ask the backend for its plan, do the plan's first stage.
+//! It keeps nothing that the next process would need. A process that is killed and begun again finds its place by
+//! reading; what an earlier one saved only spares it a question.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::access::ClusterAccess;
+use crate::backend::{Backend, Difference};
+use crate::clock::{Clock, Jitter};
+use crate::environment::{EnvironmentId, EnvironmentSpec, Mark, Observed, Ownership, Status};
+use crate::error::{Error, ErrorKind, Result, RetryClass, ServerText};
+use crate::operation::{Action, IdempotencyToken, Operation, Progress, Step, Subject};
+
+/// Time that a request in flight is given to bring its reply after we were told to stop. A reply that is thrown away
+/// makes an object that the next run must search for.
+pub const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// Time for the last look at the environment when a run ends before its goal. With [`STOP_GRACE`] it stays under the
+/// five seconds after which Terraform's users press Ctrl-C again.
+pub const LAST_READ_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long something just made may be unknown elsewhere. IAM says "seconds", and users report up to two minutes.
+pub const PROPAGATION_LIMIT: Duration = Duration::from_secs(180);
+
+/// How long what a cloud reported as done may still read as before.
+pub const SETTLE_LIMIT: Duration = Duration::from_secs(300);
+
+/// How often one step is sent again after a reply was lost. Each time is preceded by reading back.
+pub const MAX_AMBIGUOUS_SENDS: u32 = 5;
+
+/// How often a question is asked again that was answered oddly or not at all; throttling does not count.
+pub const MAX_READ_ATTEMPTS: u32 = 8;
+
+/// The first back-off.
+pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+
+/// The longest back-off; from there on they are all as long.
+pub const BACKOFF_LONGEST: Duration = Duration::from_secs(20);
+
+/// How long questions outside of a run ([`Driver::read`], [`Driver::import`], [`Driver::access`]) may take.
+pub const QUESTION_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Stages that one run does at most: more than any plan has, so that a cloud that never gets there ends the run.
+pub const MAX_STAGES: u32 = 200;
+
+/// Does what is asked of a backend, from beginning to end.
+#[derive(Debug, Clone)]
+pub struct Driver {
+    backend: Arc<dyn Backend>,
+    clock: Arc<dyn Clock>,
+    jitter: Arc<Jitter>,
+    poll_interval: Duration,
+}
+
+/// How one run is to go.
+pub struct Run<'a> {
+    /// Made before the run, and kept with its plan.
+    pub token: IdempotencyToken,
+    /// How long the run may take.
+    pub timeout: Duration,
+    /// Ends the run early: it returns within five seconds with what is known.
+    pub cancel: CancellationToken,
+    /// What an earlier run saved as still running.
+    pub running: Vec<Operation>,
+    /// Told whenever there is something that should not be lost.
+    pub checkpoint: &'a (dyn Fn(&Checkpoint<'_>) + Send + Sync),
+}
+
+impl<'a> Run<'a> {
+    /// A run that resumes nothing, with a random token.
+    pub fn new(timeout: Duration, checkpoint: &'a (dyn Fn(&Checkpoint<'_>) + Send + Sync)) -> Self {
+        Self {
+            token: IdempotencyToken::random(),
+            timeout,
+            cancel: CancellationToken::new(),
+            running: Vec::new(),
+            checkpoint,
+        }
+    }
+}
+
+impl fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("timeout", &self.timeout).field("running", &self.running).finish_non_exhaustive()
+    }
+}
+
+/// What is known in the middle of a run. It comes when the cloud has accepted a step, and when a step has ended.
+#[derive(Debug)]
+pub struct Checkpoint<'a> {
+    /// The environment.
+    pub id: &'a EnvironmentId,
+    /// The environment when it was last read.
+    pub observed: Option<&'a Observed>,
+    /// What the cloud has accepted and not ended.
+    pub running: &'a [Operation],
+}
+
+/// An environment that exists already, and how the caller knows it.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its id.
+    pub id: EnvironmentId,
+    /// The mark that it carries, unless it was imported and never changed.
+    pub mark: Mark,
+    /// [`Observed::uid`] when the caller saw it last. Another one now means another object of that name.
+    pub uid: Option<String>,
+    /// Whether the caller's own record protects it from deletion.
+    pub deletion_protection: bool,
+}
+
+/// How a run ended. What exists is said in every case.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The environment's id; `None` if the run ended before that was known.
+    pub id: Option<EnvironmentId>,
+    /// The environment when it was last read; `None` if it does not exist, or was not seen yet.
+    pub observed: Option<Observed>,
+    /// What the cloud goes on with; the next run resumes from it.
+    pub running: Vec<Operation>,
+    /// Whether the goal was reached, or what was in the way.
+    pub ending: Ending,
+}
+
+/// Whether a run reached its goal.
+#[derive(Debug)]
+pub enum Ending {
+    /// All is as desired.
+    Converged,
+    /// Some steps failed; their siblings were brought to their end.
+    StepsFailed(Vec<StepFailure>),
+    /// The run ended otherwise: refused, cancelled, out of time, or nothing could be learnt.
+    Failed(Error),
+}
+
+/// A step that failed.
+#[derive(Debug)]
+pub struct StepFailure {
+    /// The step.
+    pub step: Step,
+    /// Why.
+    pub error: Error,
+}
+
+impl Outcome {
+    /// Whether the goal was reached.
+    pub fn is_converged(&self) -> bool {
+        match self.ending {
+            Ending::Converged => true,
+            Ending::StepsFailed(_) | Ending::Failed(_) => false,
+        }
+    }
+
+    /// Whether there is an environment, seen or accepted, that must not be forgotten.
+    pub fn exists(&self) -> bool {
+        self.observed.is_some() || !self.running.is_empty()
+    }
+
+    /// Everything that was in the way.
+    pub fn errors(&self) -> Vec<&Error> {
+        match &self.ending {
+            Ending::Converged => Vec::new(),
+            Ending::StepsFailed(failures) => failures.iter().map(|failure| &failure.error).collect(),
+            Ending::Failed(error) => vec![error],
+        }
+    }
+}
+
+/// Why a run was refused or given up by the driver itself; the source of its [`Error`].
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("an environment of that name exists and carries no ownership mark; nothing was written")]
+    Unmarked,
+    #[error(
+        "an environment of that name exists and is marked as owner {owner:?}, environment {environment:?}; \
+         nothing was written"
+    )]
+    Foreign { owner: String, environment: String },
+    #[error(
+        "an environment of that name exists with our mark, but differs where it cannot be changed: {0}; nothing was written"
+    )]
+    Different(String),
+    #[error(
+        "the object of that name is another one ({found}) than the one that was meant ({expected}); nothing was written"
+    )]
+    Replaced { expected: String, found: String },
+    #[error("it was deleted in the meantime")]
+    Gone,
+    #[error("turn deletion protection off and apply that first; nothing was written")]
+    Protected,
+    #[error("{0}")]
+    Operation(ServerText),
+    #[error("the cloud reported {0:?} as done, and it still reads as not done")]
+    NotSettled(String),
+    #[error("the cloud no longer knows the {0}, and its effect does not show")]
+    Forgotten(String),
+    #[error("after {MAX_STAGES} stages there is still something to do")]
+    Endless,
+}
+
+impl Driver {
+    /// A driver for one backend. `poll_interval` is what a wait may add to the time that the cloud takes.
+    pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, jitter: Jitter, poll_interval: Duration) -> Self {
+        Self { backend, clock, jitter: Arc::new(jitter), poll_interval }
+    }
+
+    /// The backend that it drives.
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    /// Creates an environment, or carries on with one that carries exactly the mark of `desired`.
+    pub async fn create(&self, desired: &EnvironmentSpec, run: Run<'_>) -> Outcome {
+        let mut session = Session::new(self, "create", desired.name.as_str(), &run);
+        let result = session.create(desired).await;
+        session.finish(result).await
+    }
+
+    /// Brings an environment to what is desired.
+    pub async fn update(&self, target: &Target, desired: &EnvironmentSpec, run: Run<'_>) -> Outcome {
+        let mut session = Session::new(self, "update", desired.name.as_str(), &run).for_target(target);
+        let result = session.update(desired).await;
+        session.finish(result).await
+    }
+
+    /// Deletes an environment with all that belongs to it. One that is gone already is success.
+    pub async fn delete(&self, target: &Target, run: Run<'_>) -> Outcome {
+        let mut session = Session::new(self, "delete", target.id.name().as_str(), &run).for_target(target);
+        let result = session.delete(target).await;
+        session.finish(result).await
+    }
+
+    /// Waits for what runs on an environment, begun by whom it may be, and begins nothing.
+    pub async fn resume(&self, target: &Target, run: Run<'_>) -> Outcome {
+        let mut session = Session::new(self, "resume", target.id.name().as_str(), &run).for_target(target);
+        let result = session.resume().await;
+        session.finish(result).await
+    }
+
+    /// The environment as it is; `None` if it is gone. That is asked twice, some time apart: who is told so forgets
+    /// the environment.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps us from knowing.
+    pub async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
+        let run = Run::new(QUESTION_TIMEOUT, &|_| {});
+        let session = Session::new(self, "read", id.name().as_str(), &run);
+        match session.read(id).await? {
+            Some(observed) => Ok(Some(observed)),
+            None => session.confirm_gone(id).await,
+        }
+    }
+
+    /// The environment as it is, if `owner` may take it over: it carries no mark, or the owner's.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if there is none, [`ErrorKind::NotOwned`] if it carries another mark.
+    pub async fn import(&self, id: &EnvironmentId, mark: &Mark) -> Result<Observed> {
+        let error = |kind| Error::new(kind, self.backend.kind(), "import", id);
+        let Some(observed) = self.read(id).await? else { return Err(error(ErrorKind::NotFound)) };
+        match mark.judge(&observed.tags) {
+            Ownership::Ours | Ownership::Unmarked => Ok(observed),
+            Ownership::Other { owner, environment } => {
+                Err(error(ErrorKind::NotOwned).with_source(Refusal::foreign(owner, environment)))
+            }
+        }
+    }
+
+    /// How to reach the environment's Kubernetes.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the backend says.
+    pub async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {
+        let run = Run::new(QUESTION_TIMEOUT, &|_| {});
+        let session = Session::new(self, "access", id.name().as_str(), &run);
+        session.ask(|| self.backend.access(id)).await
+    }
+}
+
+impl Refusal {
+    fn foreign(owner: Option<String>, environment: Option<String>) -> Self {
+        Self::Foreign { owner: owner.unwrap_or_default(), environment: environment.unwrap_or_default() }
+    }
+}
+
+/// One run.
+struct Session<'a> {
+    driver: &'a Driver,
+    run: &'a Run<'a>,
+    /// What is being done, for errors and logs.
+    verb: &'static str,
+    /// The environment's name, until there is an id.
+    name: String,
+    deadline: Duration,
+    id: Option<EnvironmentId>,
+    /// Whether the run may make the cluster where there is none.
+    creates: bool,
+    expected: Expected,
+    known: Mutex<Known>,
+}
+
+/// What the object that is found must be.
+#[derive(Debug, Clone, Default)]
+struct Expected {
+    mark: Option<Mark>,
+    uid: Option<String>,
+}
+
+/// What was learnt so far.
+#[derive(Debug, Default)]
+struct Known {
+    observed: Option<Observed>,
+    /// Whether `observed` is what came last, with nothing begun after it.
+    fresh: bool,
+    running: Vec<Operation>,
+    /// Whether the cluster was seen or its creation accepted: that it does not show is then no proof of anything.
+    exists: bool,
+    failures: Vec<StepFailure>,
+}
+
+/// How a wait for an operation ended.
+struct Waited {
+    /// Why it failed, if it did.
+    failure: Option<ServerText>,
+    /// It had ended before we asked, or is not known: whoever loops over such waits has to pause in between.
+    at_once: bool,
+}
+
+/// What reading back said about a step that may have been taken.
+enum ReadBack {
+    Open,
+    Running(Operation),
+    Done,
+}
+
+impl<'a> Session<'a> {
+    fn new(driver: &'a Driver, verb: &'static str, name: &str, run: &'a Run<'a>) -> Self {
+        Self {
+            driver,
+            run,
+            verb,
+            name: name.to_owned(),
+            deadline: driver.clock.now().saturating_add(run.timeout),
+            id: None,
+            creates: false,
+            expected: Expected::default(),
+            known: Mutex::new(Known { running: run.running.clone(), ..Known::default() }),
+        }
+    }
+
+    fn for_target(mut self, target: &Target) -> Self {
+        self.id = Some(target.id.clone());
+        self.expected = Expected { mark: Some(target.mark.clone()), uid: target.uid.clone() };
+        self
+    }
+
+    async fn create(&mut self, desired: &EnvironmentSpec) -> Result<()> {
+        self.refuse_invalid(desired)?;
+        self.creates = true;
+        self.expected.mark = Some(desired.mark());
+        let id = self.ask(|| self.driver.backend.locate(desired)).await?;
+        self.id = Some(id.clone());
+        if let Some(observed) = self.read(&id).await? {
+            self.adopt(&observed, desired)?;
+            tracing::info!(environment = %id, "carrying on with an environment that carries our mark");
+        }
+        self.converge(&id, Some(desired)).await
+    }
+
+    async fn update(&mut self, desired: &EnvironmentSpec) -> Result<()> {
+        self.refuse_invalid(desired)?;
+        let id = self.id()?.clone();
+        let found = match self.read(&id).await? {
+            Some(observed) => Some(observed),
+            None => self.confirm_gone(&id).await?,
+        };
+        let Some(observed) = found else { return Err(self.error(ErrorKind::NotFound).with_source(Refusal::Gone)) };
+        self.check_identity(&observed)?;
+        self.check_differences(&observed, desired)?;
+        self.converge(&id, Some(desired)).await
+    }
+
+    async fn delete(&mut self, target: &Target) -> Result<()> {
+        if target.deletion_protection {
+            return Err(self.error(ErrorKind::Protected).with_source(Refusal::Protected));
+        }
+        if let Some(observed) = self.read(&target.id).await? {
+            self.check_identity(&observed)?;
+            if observed.deletion_protection == Some(true) {
+                return Err(self.error(ErrorKind::Protected).with_source(Refusal::Protected));
+            }
+        }
+        self.converge(&target.id, None).await
+    }
+
+    async fn resume(&mut self) -> Result<()> {
+        let id = self.id()?.clone();
+        self.wait_for_saved().await?;
+        self.read_settled(&id).await?;
+        Ok(())
+    }
+
+    /// The loop that every run is.
+    async fn converge(&mut self, id: &EnvironmentId, desired: Option<&EnvironmentSpec>) -> Result<()> {
+        self.wait_for_saved().await?;
+        let mut done: Vec<Step> = Vec::new();
+        let mut unsettled_since = None;
+        let mut stages = 0;
+        while stages < MAX_STAGES {
+            let observed = self.read_settled(id).await?;
+            let may_create = self.creates && !self.known().exists;
+            if observed.is_none() && desired.is_some() && !may_create {
+                // Our own creation does not show yet, or it was deleted under our hands.
+                self.settle(&mut unsettled_since, PROPAGATION_LIMIT, || Refusal::Gone).await?;
+                continue;
+            }
+            let mut steps = self.driver.backend.plan(observed.as_ref(), desired)?;
+            if steps.is_empty() {
+                return Ok(());
+            }
+            if let Some(repeated) = steps.iter().find(|step| done.iter().any(|earlier| earlier.is_same_change(step))) {
+                self.settle(&mut unsettled_since, SETTLE_LIMIT, || Refusal::NotSettled(repeated.to_string())).await?;
+                continue;
+            }
+            unsettled_since = None;
+            let stage = steps.iter().map(|step| step.stage).min().unwrap_or_default();
+            steps.retain(|step| step.stage == stage);
+            self.perform_stage(id, &steps, desired).await?;
+            done.extend(steps);
+            stages += 1;
+        }
+        Err(self.error(ErrorKind::OperationFailed).with_source(Refusal::Endless))
+    }
+
+    /// Waits a little for what should show, and gives up once that has taken longer than `limit`.
+    async fn settle(&self, since: &mut Option<Duration>, limit: Duration, why: impl Fn() -> Refusal) -> Result<()> {
+        let now = self.driver.clock.now();
+        if now.saturating_sub(*since.get_or_insert(now)) >= limit {
+            return Err(self.error(ErrorKind::OperationFailed).with_source(why()));
+        }
+        self.pause(self.driver.poll_interval).await
+    }
+
+    /// Does the steps of one stage, side by side where their subjects differ. Those that can go on do so when one fails.
+    async fn perform_stage(&self, id: &EnvironmentId, steps: &[Step], desired: Option<&EnvironmentSpec>) -> Result<()> {
+        let mut by_subject: BTreeMap<&Subject, Vec<&Step>> = BTreeMap::new();
+        for step in steps {
+            by_subject.entry(&step.subject).or_default().push(step);
+        }
+        let side_by_side = self.driver.backend.capabilities().parallel_steps.max(1);
+        futures::stream::iter(by_subject.into_values())
+            .for_each_concurrent(side_by_side, |chain| async move {
+                for step in chain {
+                    if let Err(error) = self.perform(id, step, desired).await {
+                        tracing::warn!(environment = %id, %step, %error, "step did not succeed");
+                        self.known().failures.push(StepFailure { step: step.clone(), error });
+                        return;
+                    }
+                }
+            })
+            .await;
+        // A stop is told as such, with nothing blamed on the steps that it met.
+        self.check()?;
+        if self.known().failures.is_empty() { Ok(()) } else { Err(self.error(ErrorKind::OperationFailed)) }
+    }
+
+    /// Sends one step until the cloud has accepted it, and waits for its end.
+    async fn perform(&self, id: &EnvironmentId, step: &Step, desired: Option<&EnvironmentSpec>) -> Result<()> {
+        let backend = &self.driver.backend;
+        let token = self.run.token.for_step(step);
+        let mut backoff = Backoff::default();
+        let mut propagating_since = None;
+        let mut ambiguous_sends = 0;
+        loop {
+            self.check()?;
+            tracing::info!(environment = %id, %step, "sending");
+            let error = match self.finish_call(backend.begin(id, step, &token)).await? {
+                Ok(operation) => return self.wait_accepted(id, operation, step, desired).await,
+                Err(error) => error,
+            };
+            tracing::debug!(environment = %id, %step, error = %crate::ErrorChain(&error), "not accepted");
+            let read_back = match error.kind.retry_class() {
+                RetryClass::Final => match (error.kind, step.action) {
+                    (ErrorKind::NotFound, Action::Delete) => return Ok(()),
+                    (ErrorKind::AlreadyExists, Action::Create) => {
+                        // Ours from an earlier process or a lost reply; or somebody else's, which is an error.
+                        let read_back = self.read_back(id, step, desired).await?;
+                        if matches!(read_back, ReadBack::Open) {
+                            self.give_up_after(&mut propagating_since, PROPAGATION_LIMIT, error)?;
+                            self.pause(backoff.next(&self.driver.jitter)).await?;
+                        }
+                        read_back
+                    }
+                    _ => return Err(error),
+                },
+                RetryClass::Busy => {
+                    self.wait_for_blocker(id, step).await?;
+                    self.read_back(id, step, desired).await?
+                }
+                RetryClass::Throttled { retry_after } => {
+                    let delay = retry_after.unwrap_or_else(|| backoff.next(&self.driver.jitter));
+                    self.pause_or_fail(delay, error).await?;
+                    ReadBack::Open
+                }
+                RetryClass::Propagating => {
+                    self.give_up_after(&mut propagating_since, PROPAGATION_LIMIT, error)?;
+                    self.pause(backoff.next(&self.driver.jitter)).await?;
+                    ReadBack::Open
+                }
+                RetryClass::Ambiguous => {
+                    ambiguous_sends += 1;
+                    if ambiguous_sends > MAX_AMBIGUOUS_SENDS {
+                        return Err(error);
+                    }
+                    self.pause(backoff.next(&self.driver.jitter)).await?;
+                    self.read_back(id, step, desired).await?
+                }
+            };
+            match read_back {
+                ReadBack::Open => {}
+                ReadBack::Running(operation) => return self.wait_accepted(id, operation, step, desired).await,
+                ReadBack::Done => return Ok(()),
+            }
+        }
+    }
+
+    /// Waits for the operation of a step.
+    async fn wait_accepted(
+        &self,
+        id: &EnvironmentId,
+        operation: Operation,
+        step: &Step,
+        desired: Option<&EnvironmentSpec>,
+    ) -> Result<()> {
+        {
+            let mut known = self.known();
+            known.fresh = false;
+            known.running.push(operation.clone());
+            known.exists |= step.subject == Subject::Cluster && step.action == Action::Create;
+        }
+        self.save(id);
+        let waited = self.wait(&operation, Some((step, desired))).await?;
+        self.known().running.retain(|running| *running != operation);
+        self.save(id);
+        match waited.failure {
+            None => Ok(()),
+            Some(reason) => Err(self
+                .error_on(ErrorKind::OperationFailed, format!("{id}, {}", step.subject))
+                .with_source(Refusal::Operation(reason))),
+        }
+    }
+
+    /// Waits for an operation's end. Where the cloud does not know the operation (any more), its effect is what counts.
+    async fn wait(&self, operation: &Operation, step: Option<(&Step, Option<&EnvironmentSpec>)>) -> Result<Waited> {
+        let mut unknown_since = None;
+        let mut at_once = true;
+        loop {
+            match self.ask(|| self.driver.backend.poll(operation)).await? {
+                Progress::Done => return Ok(Waited { failure: None, at_once }),
+                Progress::Failed(reason) => return Ok(Waited { failure: Some(reason), at_once }),
+                Progress::Running => self.pause(self.driver.poll_interval).await?,
+                Progress::Unknown => {
+                    // Without a step, the caller reads and plans anew.
+                    let Some((step, desired)) = step else { return Ok(Waited { failure: None, at_once }) };
+                    if !self.is_open(&operation.environment, step, desired).await? {
+                        return Ok(Waited { failure: None, at_once });
+                    }
+                    let forgotten = || Refusal::Forgotten(operation.to_string());
+                    self.settle(&mut unknown_since, SETTLE_LIMIT, forgotten).await?;
+                }
+            }
+            at_once = false;
+        }
+    }
+
+    /// Waits for what keeps the cloud from taking a step.
+    async fn wait_for_blocker(&self, id: &EnvironmentId, step: &Step) -> Result<()> {
+        let running = self.ask(|| self.driver.backend.find_running(id)).await?;
+        let known = self.known().running.clone();
+        // What a sibling step waits for already is not what blocks this one, unless there is nothing else.
+        let (ours, mut blocking): (Vec<_>, Vec<_>) = running.into_iter().partition(|running| {
+            known.contains(running) && running.subject != step.subject && running.subject != Subject::Cluster
+        });
+        if blocking.is_empty() {
+            blocking = ours;
+        }
+        if blocking.is_empty() {
+            return self.pause(self.driver.poll_interval).await;
+        }
+        let mut at_once = true;
+        for operation in blocking {
+            tracing::info!(environment = %id, %step, %operation, "waiting for another operation");
+            at_once &= self.wait(&operation, None).await?.at_once;
+        }
+        if at_once { self.pause(self.driver.poll_interval).await } else { Ok(()) }
+    }
+
+    /// Waits for what an earlier process saved.
+    async fn wait_for_saved(&self) -> Result<()> {
+        for operation in &self.run.running {
+            tracing::info!(environment = %operation.environment, %operation, "resuming");
+            // How it ended shows in what is read next.
+            self.wait(operation, None).await?;
+            self.known().running.retain(|running| running != operation);
+        }
+        Ok(())
+    }
+
+    /// Whether a step that may or may not have been taken was taken.
+    async fn read_back(&self, id: &EnvironmentId, step: &Step, desired: Option<&EnvironmentSpec>) -> Result<ReadBack> {
+        let observed = self.read(id).await?;
+        match (&observed, desired) {
+            (Some(observed), Some(desired)) if step.subject == Subject::Cluster && step.action == Action::Create => {
+                self.adopt(observed, desired)?;
+            }
+            (Some(observed), _) => self.check_identity(observed)?,
+            (None, _) => {}
+        }
+        if observed.is_some() {
+            let running = self.ask(|| self.driver.backend.find_running(id)).await?;
+            let same = |running: &Operation| running.subject == step.subject && running.action == step.action;
+            if let Some(operation) = running.into_iter().find(same) {
+                return Ok(ReadBack::Running(operation));
+            }
+        }
+        let steps = self.driver.backend.plan(observed.as_ref(), desired)?;
+        let open = steps.iter().any(|planned| planned.is_same_change(step));
+        Ok(if open { ReadBack::Open } else { ReadBack::Done })
+    }
+
+    async fn is_open(&self, id: &EnvironmentId, step: &Step, desired: Option<&EnvironmentSpec>) -> Result<bool> {
+        let observed = self.read(id).await?;
+        if observed.is_none() && desired.is_some() {
+            return Ok(true);
+        }
+        let steps = self.driver.backend.plan(observed.as_ref(), desired)?;
+        Ok(steps.iter().any(|planned| planned.is_same_change(step)))
+    }
+
+    /// Reads, and waits for all that runs, until nothing does.
+    async fn read_settled(&mut self, id: &EnvironmentId) -> Result<Option<Observed>> {
+        let mut deleting = false;
+        loop {
+            let Some(observed) = self.read(id).await? else {
+                if deleting {
+                    // What was there went as it was to go; what is made now is another object.
+                    self.known().exists = false;
+                    self.expected.uid = None;
+                }
+                return Ok(None);
+            };
+            self.check_identity(&observed)?;
+            // From here on it is this object, and no other of that name.
+            self.expected.uid.get_or_insert_with(|| observed.uid.clone());
+            self.save(id);
+            if !observed.is_changing() {
+                return Ok(Some(observed));
+            }
+            deleting = observed.status == Status::Deleting;
+            let mut at_once = true;
+            for operation in self.ask(|| self.driver.backend.find_running(id)).await? {
+                tracing::info!(environment = %id, %operation, "waiting for what runs already");
+                self.known().running.push(operation.clone());
+                at_once &= self.wait(&operation, None).await?.at_once;
+                self.known().running.retain(|running| *running != operation);
+            }
+            if at_once {
+                self.pause(self.driver.poll_interval).await?;
+            }
+        }
+    }
+
+    async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
+        let observed = self.ask(|| self.driver.backend.read(id)).await?;
+        let mut known = self.known();
+        known.observed.clone_from(&observed);
+        known.fresh = true;
+        known.exists |= observed.is_some();
+        Ok(observed)
+    }
+
+    /// Asks again, a little later, whether an environment is gone.
+    async fn confirm_gone(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
+        self.pause(self.driver.jitter.spread(BACKOFF_FIRST)).await?;
+        self.read(id).await
+    }
+
+    /// Asks until there is an answer. Questions change nothing, so that they may be asked again after any failure.
+    async fn ask<T, F: Future<Output = Result<T>>>(&self, question: impl Fn() -> F) -> Result<T> {
+        let mut backoff = Backoff::default();
+        let mut attempts = 0;
+        loop {
+            self.check()?;
+            let answer = tokio::select! {
+                biased;
+                answer = question() => answer,
+                kind = self.stopped() => return Err(self.error(kind)),
+            };
+            let error = match answer {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let delay = match error.kind.retry_class() {
+                RetryClass::Final => return Err(error),
+                RetryClass::Throttled { retry_after } => retry_after,
+                RetryClass::Busy | RetryClass::Propagating | RetryClass::Ambiguous => {
+                    attempts += 1;
+                    if attempts == MAX_READ_ATTEMPTS {
+                        return Err(error);
+                    }
+                    None
+                }
+            };
+            self.pause_or_fail(delay.unwrap_or_else(|| backoff.next(&self.driver.jitter)), error).await?;
+        }
+    }
+
+    /// Makes one call, and lets it bring its reply even when we are told to stop, for a moment.
+    async fn finish_call<T>(&self, call: impl Future<Output = T>) -> Result<T> {
+        let mut call = std::pin::pin!(call);
+        let stop = tokio::select! {
+            biased;
+            reply = &mut call => return Ok(reply),
+            kind = self.stopped() => kind,
+        };
+        tokio::select! {
+            biased;
+            reply = &mut call => Ok(reply),
+            () = self.driver.clock.sleep(STOP_GRACE) => Err(self.error(stop)),
+        }
+    }
+
+    async fn pause(&self, duration: Duration) -> Result<()> {
+        self.known().fresh = false;
+        tokio::select! {
+            biased;
+            kind = self.stopped() => Err(self.error(kind)),
+            () = self.driver.clock.sleep(duration) => Ok(()),
+        }
+    }
+
+    /// Pauses, unless the run would be over before.
+    async fn pause_or_fail(&self, duration: Duration, error: Error) -> Result<()> {
+        if self.driver.clock.now().saturating_add(duration) >= self.deadline {
+            return Err(self.error(ErrorKind::TimedOut).with_source(error));
+        }
+        self.pause(duration).await
+    }
+
+    fn give_up_after(&self, since: &mut Option<Duration>, limit: Duration, error: Error) -> Result<()> {
+        let now = self.driver.clock.now();
+        if now.saturating_sub(*since.get_or_insert(now)) >= limit { Err(error) } else { Ok(()) }
+    }
+
+    /// Returns when the run has to end, with the reason.
+    async fn stopped(&self) -> ErrorKind {
+        let remaining = self.deadline.saturating_sub(self.driver.clock.now());
+        tokio::select! {
+            biased;
+            () = self.run.cancel.cancelled() => ErrorKind::Cancelled,
+            () = self.driver.clock.sleep(remaining) => ErrorKind::TimedOut,
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.run.cancel.is_cancelled() {
+            return Err(self.error(ErrorKind::Cancelled));
+        }
+        if self.driver.clock.now() >= self.deadline {
+            return Err(self.error(ErrorKind::TimedOut));
+        }
+        Ok(())
+    }
+
+    fn refuse_invalid(&self, desired: &EnvironmentSpec) -> Result<()> {
+        let backend = &self.driver.backend;
+        match desired.violations().into_iter().chain(backend.validate(desired)).next() {
+            Some(violation) => Err(self.error(ErrorKind::InvalidConfig).with_source(violation)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a creation may carry on with what it found.
+    fn adopt(&self, observed: &Observed, desired: &EnvironmentSpec) -> Result<()> {
+        let refuse = |why: Refusal| Err(self.error(ErrorKind::NotOwned).with_source(why));
+        match desired.mark().judge(&observed.tags) {
+            // What is on its way out is waited for, and made anew.
+            Ownership::Ours if observed.status == Status::Deleting => Ok(()),
+            Ownership::Ours => self.check_differences(observed, desired),
+            Ownership::Unmarked => refuse(Refusal::Unmarked),
+            Ownership::Other { owner, environment } => refuse(Refusal::foreign(owner, environment)),
+        }
+    }
+
+    fn check_differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Result<()> {
+        let differences = self.driver.backend.differences(observed, desired);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let words = |difference: &Difference| {
+            format!("{} is {:?}, not {:?}", difference.path, difference.observed, difference.desired)
+        };
+        let all = differences.iter().map(words).collect::<Vec<_>>().join(", ");
+        Err(self.error(ErrorKind::NotOwned).with_source(Refusal::Different(all)))
+    }
+
+    /// Whether what was found is what was meant. Asked before every write.
+    fn check_identity(&self, observed: &Observed) -> Result<()> {
+        let refuse = |why: Refusal| Err(self.error(ErrorKind::NotOwned).with_source(why));
+        if let Some(expected) = &self.expected.uid
+            && *expected != observed.uid
+        {
+            return refuse(Refusal::Replaced { expected: expected.clone(), found: observed.uid.clone() });
+        }
+        match self.expected.mark.as_ref().map(|mark| mark.judge(&observed.tags)) {
+            // What was imported carries no mark until its first change.
+            None | Some(Ownership::Ours | Ownership::Unmarked) => Ok(()),
+            Some(Ownership::Other { owner, environment }) => refuse(Refusal::foreign(owner, environment)),
+        }
+    }
+
+    fn save(&self, id: &EnvironmentId) {
+        let known = self.known();
+        (self.run.checkpoint)(&Checkpoint { id, observed: known.observed.as_ref(), running: &known.running });
+    }
+
+    /// Tells how the run ended, after a last look where that is worth one.
+    async fn finish(self, result: Result<()>) -> Outcome {
+        let fresh = self.known().fresh;
+        if let Some(id) = self.id.clone().filter(|_| !fresh) {
+            let last = tokio::select! {
+                biased;
+                read = self.driver.backend.read(&id) => read.ok(),
+                () = self.driver.clock.sleep(LAST_READ_LIMIT) => None,
+            };
+            if let Some(observed) = last {
+                self.known().observed = observed;
+            }
+        }
+        let known = self.known.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ending = match result {
+            Ok(()) => Ending::Converged,
+            Err(error) if error.kind == ErrorKind::OperationFailed && !known.failures.is_empty() => {
+                Ending::StepsFailed(known.failures)
+            }
+            Err(error) => Ending::Failed(error),
+        };
+        Outcome { id: self.id, observed: known.observed, running: known.running, ending }
+    }
+
+    fn id(&self) -> Result<&EnvironmentId> {
+        self.id.as_ref().ok_or_else(|| self.error(ErrorKind::NotFound))
+    }
+
+    fn error(&self, kind: ErrorKind) -> Error {
+        match &self.id {
+            Some(id) => self.error_on(kind, id.to_string()),
+            None => self.error_on(kind, self.name.clone()),
+        }
+    }
+
+    fn error_on(&self, kind: ErrorKind, subject: String) -> Error {
+        Error::new(kind, self.driver.backend.kind(), self.verb, subject)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Never held across an await, and every change under it is whole; a panic elsewhere does not spoil it.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Longer and longer pauses.
+#[derive(Debug, Default)]
+struct Backoff {
+    attempts: u32,
+}
+
+impl Backoff {
+    fn next(&mut self, jitter: &Jitter) -> Duration {
+        let factor = 2_u32.saturating_pow(self.attempts);
+        self.attempts = self.attempts.saturating_add(1);
+        jitter.spread(BACKOFF_FIRST.saturating_mul(factor).min(BACKOFF_LONGEST))
+    }
+}
+
+#[cfg(test)]
+mod tests;
