@@ -84,7 +84,7 @@ resource "multicloud_environment" "test" {{
   kubernetes = {{ version = "{version}" }}
   node_pools = {{
 {pools}  }}
-  network             = {{ subnet_ids = ["subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"] }}
+  network             = {{ subnet_ids = ["subnet-0000000000000000a", "subnet-0000000000000000b"] }}
   deletion_protection = false
   eks = {{
     role_arn      = "arn:aws:iam::123456789012:role/eks-cluster"

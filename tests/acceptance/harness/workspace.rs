@@ -96,12 +96,6 @@ impl Workspace {
         &self.configuration
     }
 
-    /// Installs the configuration's local modules.
-    #[track_caller]
-    pub(crate) fn get_modules(&self) {
-        self.run(["get"]).succeeds();
-    }
-
     /// Runs a command to its end.
     #[track_caller]
     pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Outcome {

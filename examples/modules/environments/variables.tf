@@ -1,0 +1,15 @@
+variable "file" {
+  description = "The environments.yaml that says which environments there are."
+  type        = string
+}
+
+variable "subnet_ids" {
+  description = "The subnets of each region."
+  type        = map(list(string))
+}
+
+variable "deletion_protection" {
+  description = "Whether a destroy is refused."
+  type        = bool
+  default     = true
+}

@@ -1,0 +1,4 @@
+import {
+  to = multicloud_environment.east
+  id = "eks/123456789012/us-east-1/workload-aws-east"
+}
