@@ -10,7 +10,7 @@ pub(crate) fn description(attributes: &[Attribute]) -> syn::Result<String> {
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("doc")) {
         match &attribute.meta {
             Meta::NameValue(MetaNameValue { value: Expr::Lit(ExprLit { lit: Lit::Str(text), .. }), .. }) => {
-                lines.extend(text.value().lines().map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned()));
+                lines.extend(text.value().split('\n').map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned()));
             }
             // `#[doc(hidden)]` and its like say nothing to a reader.
             Meta::List(_) | Meta::Path(_) => {}

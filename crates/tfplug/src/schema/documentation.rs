@@ -167,10 +167,12 @@ pub fn function_page(page: &Page<'_>, function: &FunctionPage<'_>) -> String {
         let mut nested = Vec::new();
         for (position, argument) in arguments.iter().enumerate() {
             let section = Section::of(argument, &[]);
-            let mut marks = attribute_marks(argument);
-            if variadic == Some(position) {
-                marks.push_str(", Variadic");
-            }
+            let mut marks = match &argument.kind {
+                AttributeKind::Type(Type::List(element)) if variadic == Some(position) => {
+                    format!("{}, Variadic", type_name(element))
+                }
+                AttributeKind::Type(_) | AttributeKind::Nested { .. } => attribute_marks(argument),
+            };
             if argument.presence != Presence::Required {
                 marks.push_str(", Nullable");
             }
@@ -181,8 +183,12 @@ pub fn function_page(page: &Page<'_>, function: &FunctionPage<'_>) -> String {
         text.paragraph(&items);
         sections(&mut text, &nested, Lists::BySetter(""));
     }
-    if let AttributeKind::Nested { attributes, .. } = function.result {
+    if let AttributeKind::Nested { nesting, attributes } = function.result {
         text.paragraph("## Result");
+        match nesting {
+            Nesting::Single => {}
+            Nesting::List | Nesting::Set | Nesting::Map => text.paragraph("Each element has:"),
+        }
         object(&mut text, Lists::One, &Members { attributes, blocks: &[] }, &["result"]);
     }
     text.0
@@ -464,7 +470,7 @@ fn import_section(text: &mut Text, page: &Page<'_>, import: &Import<'_>) {
             (Terraform 1.12, OpenTofu 1.12 and later):",
         );
         let sample = indented(&hcl_lines(sample), "  ");
-        text.code("terraform", &format!("import {{\n  to       = {to}\n  identity = {}\n}}", sample.trim_start()));
+        text.code("terraform", &format!("import {{\n  to = {to}\n  identity = {}\n}}", sample.trim_start()));
         text.paragraph("### Identity Schema");
         object(text, Lists::BySetter("####"), &Members::of_block(&schema.block), &[]);
     }
@@ -573,4 +579,339 @@ fn quoted(text: &str) -> String {
         .replace("${", "$${")
         .replace("%{", "%%{");
     format!("\"{escaped}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::model::{Attr, AttributeType, ListOf, MapOf, SetOf};
+    use crate::{Model, StringEnum};
+
+    /// Manages a [cluster](https://example.com) and its `pools`.
+    ///
+    /// More about it.
+    #[derive(Clone, PartialEq, Model)]
+    struct Environment {
+        /// Name of the environment
+        #[attribute(required, requires_replace)]
+        name: Attr<String>,
+        /// Whether a destroy is refused.
+        #[attribute(optional, computed, default = true)]
+        deletion_protection: Attr<bool>,
+        /// Its id.
+        #[attribute(computed)]
+        id: Attr<String>,
+        /// A password.
+        ///
+        /// - not kept
+        /// - not shown
+        #[attribute(optional, sensitive, write_only, deprecated = "use `token`")]
+        password: Attr<String>,
+        /// Pools by name.
+        #[attribute(optional)]
+        pools: MapOf<Pool>,
+        /// Where it runs.
+        #[attribute(optional)]
+        zones: SetOf<String>,
+        /// Rules.
+        #[block(min = 1, max = 2)]
+        rule: ListOf<Rule>,
+    }
+
+    /// A pool.
+    #[derive(Clone, PartialEq, Model)]
+    struct Pool {
+        /// What runs on it.
+        #[attribute(required)]
+        mode: Attr<Mode>,
+        /// How it grows.
+        #[attribute(optional)]
+        autoscale: Attr<Autoscale>,
+        /// Where it stands.
+        #[attribute(computed)]
+        status: Attr<String>,
+    }
+
+    /// Bounds.
+    #[derive(Clone, PartialEq, Model)]
+    struct Autoscale {
+        /// At most.
+        #[attribute(optional)]
+        max: Attr<u32>,
+    }
+
+    /// A rule.
+    #[derive(Clone, PartialEq, Model)]
+    struct Rule {
+        /// The port.
+        #[attribute(required)]
+        port: Attr<u32>,
+    }
+
+    /// Identity.
+    #[derive(Clone, PartialEq, Model)]
+    struct Identity {
+        /// The account.
+        #[attribute(required)]
+        account: Attr<String>,
+        /// The name.
+        #[attribute(required)]
+        name: Attr<String>,
+    }
+
+    /// Reads a file of pools.
+    ///
+    /// In full.
+    #[derive(Clone, PartialEq, Model)]
+    struct Arguments {
+        /// The file.
+        #[attribute(required)]
+        yaml: Attr<String>,
+        /// Other files.
+        #[attribute(optional)]
+        more: ListOf<String>,
+    }
+
+    #[derive(Clone, PartialEq, StringEnum)]
+    enum Mode {
+        System,
+        User,
+    }
+
+    #[test]
+    fn page_of_a_resource() {
+        let page = Page {
+            kind: PageKind::Resource,
+            provider: "multicloud",
+            name: "multicloud_environment",
+            subcategory: "Environments",
+            examples: &[
+                Example { title: "", hcl: "resource \"multicloud_environment\" \"east\" {}\n" },
+                Example { title: "With pools", hcl: "pools = {}" },
+            ],
+        };
+        let identity = Identity { account: Attr::from("123456789012"), name: Attr::from("it's ${x}") }.to_value();
+        let import = Import {
+            id: "eks/123456789012/it's",
+            description: "The id is `eks/<account>/<name>`.",
+            identity: Some((&Identity::schema(), &identity)),
+        };
+        assert_eq!(page.file(), "resources/environment.md");
+        expect![[r#"
+            ---
+            page_title: "multicloud_environment Resource - multicloud"
+            subcategory: "Environments"
+            description: |-
+              Manages a cluster and its pools.
+            ---
+
+            # multicloud_environment (Resource)
+
+            Manages a [cluster](https://example.com) and its `pools`.
+
+            More about it.
+
+            ## Example Usage
+
+            ```terraform
+            resource "multicloud_environment" "east" {}
+            ```
+
+            ### With pools
+
+            ```terraform
+            pools = {}
+            ```
+
+            ## Schema
+
+            ### Required
+
+            - `name` (String) Name of the environment. Changing it replaces the resource.
+            - `rule` (Block List, Min: 1, Max: 2) Rules. (see [below for nested schema](#nestedblock--rule))
+
+            ### Optional
+
+            - `deletion_protection` (Boolean) Whether a destroy is refused. Defaults to `true`.
+            - `password` (String, Sensitive, Write-only, Deprecated) A password. **Deprecated:** use `token`.
+
+              - not kept
+              - not shown
+            - `pools` (Attributes Map) Pools by name. (see [below for nested schema](#nestedatt--pools))
+            - `zones` (Set of String) Where it runs.
+
+            ### Read-Only
+
+            - `id` (String) Its id.
+
+            <a id="nestedblock--rule"></a>
+            ### Nested Schema for `rule`
+
+            Required:
+
+            - `port` (Number) The port.
+
+            <a id="nestedatt--pools"></a>
+            ### Nested Schema for `pools`
+
+            Required:
+
+            - `mode` (String) What runs on it. Must be one of `system`, `user`.
+
+            Optional:
+
+            - `autoscale` (Attributes) How it grows. (see [below for nested schema](#nestedatt--pools--autoscale))
+
+            Read-Only:
+
+            - `status` (String) Where it stands.
+
+            <a id="nestedatt--pools--autoscale"></a>
+            ### Nested Schema for `pools.autoscale`
+
+            Optional:
+
+            - `max` (Number) At most.
+
+            ## Import
+
+            The id is `eks/<account>/<name>`.
+
+            By identity, with an [`import` block](https://developer.hashicorp.com/terraform/language/import) (Terraform 1.12, OpenTofu 1.12 and later):
+
+            ```terraform
+            import {
+              to = multicloud_environment.example
+              identity = {
+                account = "123456789012"
+                name    = "it's $${x}"
+              }
+            }
+            ```
+
+            ### Identity Schema
+
+            #### Required
+
+            - `account` (String) The account.
+            - `name` (String) The name.
+
+            By id, with an [`import` block](https://developer.hashicorp.com/terraform/language/import):
+
+            ```terraform
+            import {
+              to = multicloud_environment.example
+              id = "eks/123456789012/it's"
+            }
+            ```
+
+            or on the command line:
+
+            ```shell
+            terraform import multicloud_environment.example 'eks/123456789012/it'\''s'
+            ```
+        "#]].assert_eq(&schema_page(&page, &Environment::schema(), Some(&import)));
+    }
+
+    #[test]
+    fn page_of_a_function() {
+        let page =
+            Page { kind: PageKind::Function, provider: "multicloud", name: "pools", subcategory: "", examples: &[] };
+        let function = FunctionPage {
+            summary: "Reads pools",
+            arguments: &Arguments::schema(),
+            is_variadic: true,
+            result: &<std::collections::BTreeMap<String, Attr<Pool>> as AttributeType>::kind(),
+        };
+        assert_eq!(page.file(), "functions/pools.md");
+        expect![[r#"
+            ---
+            page_title: "pools function - multicloud"
+            subcategory: ""
+            description: |-
+              Reads pools
+            ---
+
+            # function: pools
+
+            Reads a file of pools.
+
+            In full.
+
+            ## Signature
+
+            ```text
+            pools(yaml string, more string...) map(object)
+            ```
+
+            ## Arguments
+
+            1. `yaml` (String) The file.
+            2. `more` (String, Variadic, Nullable) Other files.
+
+            ## Result
+
+            Each element has:
+
+            - `mode` (String) What runs on it. Must be one of `system`, `user`.
+            - `autoscale` (Attributes) How it grows. (see [below for nested schema](#nestedatt--result--autoscale))
+            - `status` (String) Where it stands.
+
+            <a id="nestedatt--result--autoscale"></a>
+            ### Nested Schema for `result.autoscale`
+
+            - `max` (Number) At most.
+        "#]]
+        .assert_eq(&function_page(&page, &function));
+    }
+
+    #[test]
+    fn pages_have_their_files() {
+        for (kind, name, file, title) in [
+            (PageKind::Provider, "multicloud", "index.md", "multicloud Provider"),
+            (
+                PageKind::DataSource,
+                "multicloud_cost",
+                "data-sources/cost.md",
+                "multicloud_cost Data Source - multicloud",
+            ),
+            (
+                PageKind::EphemeralResource,
+                "multicloud_kubeconfig",
+                "ephemeral-resources/kubeconfig.md",
+                "multicloud_kubeconfig Ephemeral Resource - multicloud",
+            ),
+        ] {
+            let page = Page { kind, provider: "multicloud", name, subcategory: "", examples: &[] };
+            assert_eq!((page.file().as_str(), page.title().as_str()), (file, title));
+            let text = schema_page(&page, &Schema::default(), None);
+            assert!(text.starts_with(&format!("---\npage_title: \"{title}\"\n")), "{text}");
+        }
+    }
+
+    #[test]
+    fn front_matter_is_plain_text() {
+        for (markdown, text) in [
+            ("A [link](https://example.com) and `code`.", "A link and code."),
+            ("**Two** [links](a) [here](b)", "Two links here"),
+            ("pools[*] and [open", "pools[*] and [open"),
+        ] {
+            assert_eq!(plain(markdown), text);
+        }
+    }
+
+    #[test]
+    fn values_are_written_as_hcl() {
+        let object = Value::Object([("a".to_owned(), Value::Null), ("b".to_owned(), Value::from(1))].into());
+        for (value, text) in [
+            (Value::from("a\"\\\n${b}%{c}"), r#""a\"\\\n$${b}%%{c}""#),
+            (Value::List(vec![Value::Bool(true), Value::from(-1)]), "[true, -1]"),
+            (Value::Map([("k v".to_owned(), object)].into()), r#"{ "k v" = { a = null, b = 1 } }"#),
+            (Value::Map([].into()), "{}"),
+        ] {
+            assert_eq!(hcl(&value), text);
+        }
+    }
 }
