@@ -7,6 +7,7 @@ extern crate self as tfplug;
 
 pub mod action;
 pub mod call;
+pub mod check;
 pub mod data_source;
 pub mod diagnostic;
 pub mod ephemeral;

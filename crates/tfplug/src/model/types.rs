@@ -117,14 +117,10 @@ impl AttributeType for f64 {
     /// Takes decimals that a double prints back as they are, such as `0.1`; use [`Number`] for all others.
     fn decode(value: Value, path: &Path) -> Result<Self, CodecError> {
         let Value::Number(number) = &value else { return Err(mismatch(path, "a number", &value)) };
-        let nearest = number.to_string().parse::<Self>().ok();
-        nearest.filter(|nearest| Number::from_f64_decimal(*nearest).as_ref() == Ok(number)).ok_or_else(|| CodecError {
-            path: path.clone(),
-            message: format!("a number with at most 15 significant digits is required, not {number}"),
-        })
+        Self::try_from(number).map_err(|error| CodecError { path: path.clone(), message: error.to_string() })
     }
 
     fn encode(&self) -> Value {
-        Number::from_f64_decimal(*self).map_or(Value::Null, Value::Number)
+        Number::from_f64(*self).map_or(Value::Null, Value::Number)
     }
 }

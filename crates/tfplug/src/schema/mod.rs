@@ -2,11 +2,13 @@
 //!
 //! A schema is made by deriving [`Model`](crate::Model); these types are what the derive writes and the server reads.
 
-mod documentation;
+pub mod documentation;
 pub mod expression;
 pub mod modifier;
+pub mod modifiers;
 mod rules;
 pub mod validator;
+pub mod validators;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -6,7 +6,6 @@
 
 mod json;
 mod kind;
-mod known;
 mod msgpack;
 mod number;
 mod refinement;
@@ -215,6 +214,27 @@ impl Value {
         match self.inner() {
             Self::Number(number) => Some(number),
             _ => None,
+        }
+    }
+
+    /// The same with null wherever something is unknown: what can be kept of an answer that should have been known.
+    #[must_use]
+    pub fn unknown_as_null(self) -> Self {
+        if self.is_wholly_known() {
+            return self;
+        }
+        let entries = |elements: BTreeMap<String, Self>| {
+            elements.into_iter().map(|(key, value)| (key, value.unknown_as_null())).collect()
+        };
+        match self {
+            Self::Unknown(_) => Self::Null,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => self,
+            Self::List(elements) => Self::List(elements.into_iter().map(Self::unknown_as_null).collect()),
+            Self::Tuple(elements) => Self::Tuple(elements.into_iter().map(Self::unknown_as_null).collect()),
+            Self::Set(elements) => Self::Set(elements.into_iter().map(Self::unknown_as_null).collect()),
+            Self::Map(elements) => Self::Map(entries(elements)),
+            Self::Object(attributes) => Self::Object(entries(attributes)),
+            Self::Dynamic(dynamic) => Self::dynamic(dynamic.kind, dynamic.value.unknown_as_null()),
         }
     }
 

@@ -96,7 +96,7 @@ impl<'b> Reader<'b> {
         if let Some(number) = self.integer(marker)? {
             return Ok(number);
         }
-        let float = |value| Number::from_f64(value).map_err(|error| CodecError::new(error.to_string()));
+        let float = |value| Number::from_f64_exact(value).map_err(|error| CodecError::new(error.to_string()));
         match marker {
             Marker::F32 => float(f64::from(f32::from_be_bytes(self.array()?))),
             Marker::F64 => float(f64::from_be_bytes(self.array()?)),

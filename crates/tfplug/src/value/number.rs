@@ -69,11 +69,11 @@ impl Number {
     pub const ZERO: Self = Self(Form::Integer(0));
 
     /// The exact binary value of a float: `0.1_f64` is `0.1000000000000000055…`. This is how core reads a float on
-    /// the wire; for a float that stands for a decimal use [`Number::from_f64_decimal`].
+    /// the wire; for a float that stands for a decimal use [`Number::from_f64`].
     ///
     /// # Errors
     /// If it is infinite or not a number.
-    pub fn from_f64(value: f64) -> Result<Self, NumberError> {
+    pub fn from_f64_exact(value: f64) -> Result<Self, NumberError> {
         if !value.is_finite() {
             return Err(NumberError::NotFinite);
         }
@@ -95,8 +95,18 @@ impl Number {
     ///
     /// # Errors
     /// If it is infinite or not a number.
-    pub fn from_f64_decimal(value: f64) -> Result<Self, NumberError> {
-        if value.is_finite() && value.fract() != 0.0 { format!("{value:e}").parse() } else { Self::from_f64(value) }
+    pub fn from_f64(value: f64) -> Result<Self, NumberError> {
+        if value.is_finite() && value.fract() != 0.0 {
+            format!("{value:e}").parse()
+        } else {
+            Self::from_f64_exact(value)
+        }
+    }
+
+    /// The nearest float; infinite beyond the largest.
+    pub fn to_f64(&self) -> f64 {
+        // What is written here always parses, to infinity if need be.
+        self.scientific().parse().unwrap_or(f64::NAN)
     }
 
     /// Whether it has no fraction.
@@ -125,13 +135,8 @@ impl Number {
 
     /// The float of exactly this value, if there is one.
     pub fn as_exact_f64(&self) -> Option<f64> {
-        let nearest = self.nearest_f64()?;
-        (Self::from_f64(nearest).as_ref() == Ok(self)).then_some(nearest)
-    }
-
-    fn nearest_f64(&self) -> Option<f64> {
-        let nearest: f64 = self.scientific().parse().ok()?;
-        nearest.is_finite().then_some(nearest)
+        let nearest = self.to_f64();
+        (Self::from_f64_exact(nearest).as_ref() == Ok(self)).then_some(nearest)
     }
 
     /// Digits and exponent, short where plain text would be mostly zeros.
@@ -459,9 +464,9 @@ impl TryFrom<&Number> for f64 {
     /// A float of exactly this value, or one that is written like this number (`0.1`).
     fn try_from(number: &Number) -> Result<Self, NumberError> {
         let inexact = NumberError::Inexact("a 64-bit float");
-        let nearest = number.nearest_f64().ok_or(inexact)?;
+        let nearest = number.to_f64();
         let same = |candidate: Result<Number, NumberError>| candidate.as_ref() == Ok(number);
-        let holds = same(Number::from_f64_decimal(nearest)) || same(Number::from_f64(nearest));
+        let holds = same(Number::from_f64(nearest)) || same(Number::from_f64_exact(nearest));
         if holds { Ok(nearest) } else { Err(inexact) }
     }
 }
@@ -522,9 +527,9 @@ mod tests {
 
     #[test]
     fn floats_are_exact_or_as_written() {
-        let exact = Number::from_f64(0.1).unwrap();
+        let exact = Number::from_f64_exact(0.1).unwrap();
         assert_eq!(exact.to_string(), "0.1000000000000000055511151231257827021181583404541015625");
-        assert_eq!(Number::from_f64_decimal(0.1), Ok(number("0.1")));
+        assert_eq!(Number::from_f64(0.1), Ok(number("0.1")));
         assert_eq!(f64::try_from(&exact), Ok(0.1));
         assert_eq!(f64::try_from(&number("0.1")), Ok(0.1));
         assert_eq!(number("0.1").as_exact_f64(), None);
@@ -532,10 +537,10 @@ mod tests {
         assert!(f64::try_from(&number("0.10000000000000000001")).is_err());
         assert!(f64::try_from(&number("9007199254740993")).is_err());
         for value in [f64::MIN_POSITIVE, 5e-324, f64::MAX, -f64::MAX, 1.0 / 3.0] {
-            assert_eq!(Number::from_f64(value).unwrap().as_exact_f64(), Some(value), "{value}");
+            assert_eq!(Number::from_f64_exact(value).unwrap().as_exact_f64(), Some(value), "{value}");
         }
-        assert_eq!(Number::from_f64(f64::NAN), Err(NumberError::NotFinite));
-        assert_eq!(Number::from_f64(f64::INFINITY), Err(NumberError::NotFinite));
+        assert_eq!(Number::from_f64_exact(f64::NAN), Err(NumberError::NotFinite));
+        assert_eq!(Number::from_f64_exact(f64::INFINITY), Err(NumberError::NotFinite));
     }
 
     #[test]
