@@ -1,0 +1,204 @@
+//! One request after the other: number it, move the clock, ask the fault plan, let the cloud serve it, write the journal.
+//! Decides what is to happen on the wire and leaves the doing to `server`.
+
+use std::fs::File;
+use std::io;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::cloud::{Cloud, CloudKind, Context, Reply, Request, WorldError};
+use crate::fault::{Effect, FaultPlan, FaultPlanError, Injection, Point};
+use crate::journal::{Entry, Journal};
+use crate::kubernetes::ApiServer;
+use crate::random::Random;
+use crate::{Config, Time};
+
+/// What the server does with a request.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Send the reply.
+    Send(Reply),
+    /// Close the connection.
+    Drop,
+    /// Send nothing until the client goes away.
+    Hang,
+    /// Send the head and half of the body, then close or send nothing more.
+    Cut { reply: Reply, hang: bool },
+}
+
+pub(crate) struct Engine {
+    kinds: Vec<CloudKind>,
+    time: Time,
+    seed: u64,
+    api_server: ApiServer,
+    clouds: Vec<Box<dyn Cloud>>,
+    clock: Clock,
+    random: Random,
+    /// Draws of the fault plan, apart from the world's, so that a plan does not change what ids are drawn.
+    fault_random: Random,
+    faults: FaultPlan,
+    journal: Journal,
+    seq: u64,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("clouds", &self.kinds).field("seq", &self.seq).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    pub(crate) fn new(config: Config, journal: Option<File>) -> Result<Engine, FaultPlanError> {
+        let clouds = config.clouds.iter().map(|kind| kind.build(&config.api_server)).collect();
+        let mut engine = Engine {
+            kinds: config.clouds,
+            time: config.time,
+            seed: config.seed,
+            api_server: config.api_server,
+            clouds,
+            clock: Clock::new(config.time),
+            random: Random::new(config.seed),
+            fault_random: fault_random(config.seed),
+            faults: FaultPlan::default(),
+            journal: Journal::new(journal),
+            seq: 0,
+        };
+        engine.add_faults(config.faults)?;
+        Ok(engine)
+    }
+
+    /// Which cloud serves which endpoint.
+    pub(crate) fn endpoints(&self) -> Vec<(usize, &'static str)> {
+        let of = |(index, cloud): (usize, &Box<dyn Cloud>)| {
+            let names = cloud.endpoints();
+            names.iter().map(move |name| (index, *name)).collect::<Vec<_>>()
+        };
+        self.clouds.iter().enumerate().flat_map(of).collect()
+    }
+
+    /// Serves one request. An error means that the journal could not be written; nothing may be sent then, for whoever
+    /// reads the journal would not know of it.
+    pub(crate) fn exchange(&mut self, cloud: usize, endpoint: &'static str, request: &Request) -> io::Result<Outcome> {
+        let Some(cloud) = self.clouds.get_mut(cloud) else {
+            return Ok(Outcome::Drop);
+        };
+        self.seq += 1;
+        self.clock.tick();
+        let call = cloud.recognise(endpoint, request);
+        let injection = self.faults.take(self.seq, call.operation, &mut self.fault_random);
+        let (name, effect) = match injection {
+            Some(Injection { name, effect }) => (Some(name), Some(effect)),
+            None => (None, None),
+        };
+        let course = match &effect {
+            Some(Effect::Course(course)) => Some(*course),
+            Some(Effect::Connection { .. } | Effect::Reply { .. }) | None => None,
+        };
+        let context = &mut Context { now: self.clock.now(), random: &mut self.random, course };
+        let (outcome, committed) = match effect {
+            None | Some(Effect::Course(_)) => {
+                let served = cloud.serve(endpoint, request, context);
+                (Outcome::Send(served.reply), served.committed)
+            }
+            Some(Effect::Connection { point: Point::BeforeSend | Point::Uncommitted, hang }) => {
+                (if hang { Outcome::Hang } else { Outcome::Drop }, false)
+            }
+            Some(Effect::Connection { point: Point::ReplyLost, hang }) => {
+                let served = cloud.serve(endpoint, request, context);
+                (if hang { Outcome::Hang } else { Outcome::Drop }, served.committed)
+            }
+            Some(Effect::Connection { point: Point::ReplyCut, hang }) => {
+                let served = cloud.serve(endpoint, request, context);
+                (Outcome::Cut { reply: served.reply, hang }, served.committed)
+            }
+            Some(Effect::Reply { committed, fault, retry_after }) => {
+                let committed = committed && cloud.serve(endpoint, request, context).committed;
+                let mut reply = cloud.refuse(endpoint, request, fault, context);
+                reply.headers.extend(retry_after.map(|value| ("Retry-After", value)));
+                (Outcome::Send(reply), committed)
+            }
+        };
+        let status = match &outcome {
+            Outcome::Send(reply) | Outcome::Cut { reply, .. } => Some(reply.status),
+            Outcome::Drop | Outcome::Hang => None,
+        };
+        self.journal.record(Entry {
+            seq: self.seq,
+            time: self.clock.now().rfc3339(),
+            cloud: cloud.name(),
+            operation: call.operation,
+            region: call.region,
+            method: request.method.to_string(),
+            path: call.logged_path,
+            status,
+            committed,
+            fault: name,
+            request: call.logged_body,
+        })?;
+        Ok(outcome)
+    }
+
+    pub(crate) fn journal(&self) -> Vec<Entry> {
+        self.journal.entries()
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.journal.subscribe()
+    }
+
+    pub(crate) fn world(&mut self) -> Value {
+        let now = self.clock.now();
+        let mut world = Map::new();
+        world.insert("time".into(), json!(now.rfc3339()));
+        for cloud in &mut self.clouds {
+            world.insert(cloud.name().into(), cloud.world(now));
+        }
+        Value::Object(world)
+    }
+
+    pub(crate) fn add_faults(&mut self, plan: FaultPlan) -> Result<(), FaultPlanError> {
+        let known: Vec<_> = self.clouds.iter().flat_map(|cloud| cloud.operations()).collect();
+        plan.check_operations(&known)?;
+        self.faults.extend(plan);
+        Ok(())
+    }
+
+    pub(crate) fn advance(&mut self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Back to the beginning: an empty world, no faults, numbers from 1. A journal's file is kept and goes on.
+    pub(crate) fn reset(&mut self) {
+        self.clouds = self.kinds.iter().map(|kind| kind.build(&self.api_server)).collect();
+        self.clock = Clock::new(self.time);
+        self.random = Random::new(self.seed);
+        self.fault_random = fault_random(self.seed);
+        self.faults = FaultPlan::default();
+        self.journal.clear();
+        self.seq = 0;
+    }
+
+    pub(crate) fn put(&mut self, cloud: &str, path: &[&str], value: Value) -> Result<(), WorldError> {
+        let now = self.clock.now();
+        let found = self.clouds.iter_mut().find(|c| c.name() == cloud).ok_or_else(|| no_cloud(cloud))?;
+        found.put(path, value, &mut Context { now, random: &mut self.random, course: None })
+    }
+
+    pub(crate) fn remove(&mut self, cloud: &str, path: &[&str]) -> Result<(), WorldError> {
+        let now = self.clock.now();
+        let found = self.clouds.iter_mut().find(|c| c.name() == cloud).ok_or_else(|| no_cloud(cloud))?;
+        found.remove(path, now)
+    }
+}
+
+fn fault_random(seed: u64) -> Random {
+    // Any constant does; it only has to lead to another sequence than the world's.
+    Random::new(seed ^ 0x5eed_fa17)
+}
+
+fn no_cloud(name: &str) -> WorldError {
+    WorldError(format!("no cloud is called {name:?}"))
+}

@@ -1,0 +1,350 @@
+//! Faults: a plan of what goes wrong, at which request and at which point of it.
+//!
+//! A plan is a JSON list of rules:
+//!
+//! ```json
+//! [
+//!   { "call": 7, "point": "reply_lost", "fault": "hang" },
+//!   { "operation": "CreateNodegroup", "point": "uncommitted", "fault": "throttle", "retry_after": "2", "times": 3 },
+//!   { "operation": "*", "probability": 0.1, "times": 1000, "fault": "unavailable" }
+//! ]
+//! ```
+//!
+//! A rule names a request by `call`, its number in the journal, or an `operation` (`*` is every one); it fires `times`
+//! times (once unless said), each time with `probability` (always unless said). The first rule that fires wins.
+
+use serde::Deserialize;
+
+use crate::random::Random;
+
+/// Where in the life of a request a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Point {
+    /// The request never reached the service.
+    BeforeSend,
+    /// The service has read the request and done nothing.
+    Uncommitted,
+    /// The service has done what was asked; its reply is lost, or an error takes its place.
+    ReplyLost,
+    /// The service has done what was asked; half of the reply's body arrives.
+    ReplyCut,
+}
+
+impl Point {
+    fn name(self) -> &'static str {
+        match self {
+            Point::BeforeSend => "before_send",
+            Point::Uncommitted => "uncommitted",
+            Point::ReplyLost => "reply_lost",
+            Point::ReplyCut => "reply_cut",
+        }
+    }
+
+    fn commits(self) -> bool {
+        match self {
+            Point::BeforeSend | Point::Uncommitted => false,
+            Point::ReplyLost | Point::ReplyCut => true,
+        }
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The connection is closed.
+    Drop,
+    /// Nothing more is sent until the client goes away.
+    Hang,
+    /// Too many requests, as the service says it: 429 ThrottlingException.
+    Throttle,
+    /// Too many requests, as node groups say it: 400 InvalidRequestException "Request limit exceeded" (aws/aws-sdk#652).
+    ThrottleAsInvalidRequest,
+    /// 503.
+    Unavailable,
+    /// 500.
+    InternalError,
+    /// 502 and a page of HTML, as a proxy or load balancer in between answers.
+    Html,
+    /// 200 without a body.
+    Empty,
+    /// The credentials are expired: 403. Keys that AssumeRole gave out stay expired from then on.
+    ExpiredToken,
+    /// 403.
+    AccessDenied,
+    /// A role or principal just made is not known yet: 400 InvalidParameterException.
+    Propagating,
+    /// Another change is running: 409.
+    Busy,
+    /// The older form of not found: 400 ClientException.
+    NotFoundAsClientException,
+    /// The asynchronous operation takes ten times as long.
+    Slow,
+    /// The asynchronous operation never ends.
+    Stuck,
+    /// The asynchronous operation fails.
+    Fail,
+    /// The asynchronous operation succeeds in part: the object is there and has health issues.
+    Degrade,
+    /// The status stays what it was for the next three reads.
+    StaleStatus,
+    /// The next two reads of what was created answer 404.
+    NotYetVisible,
+}
+
+/// A fault that replaces the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReplyFault {
+    Throttle,
+    ThrottleAsInvalidRequest,
+    Unavailable,
+    InternalError,
+    Html,
+    Empty,
+    ExpiredToken,
+    AccessDenied,
+    Propagating,
+    Busy,
+    NotFoundAsClientException,
+}
+
+/// A fault that changes how an accepted operation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Course {
+    Slow,
+    Stuck,
+    Fail,
+    Degrade,
+    StaleStatus,
+    NotYetVisible,
+}
+
+/// What happens to one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// The connection breaks.
+    Connection { point: Point, hang: bool },
+    /// Another reply is sent, after the work or instead of it.
+    Reply { committed: bool, fault: ReplyFault, retry_after: Option<String> },
+    /// The operation is accepted and takes another course.
+    Course(Course),
+}
+
+/// One fault to inject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Injection {
+    /// As the journal says it.
+    pub(crate) name: String,
+    pub(crate) effect: Effect,
+}
+
+/// The faults of a run.
+#[derive(Clone, Debug, Default)]
+pub struct FaultPlan {
+    rules: Vec<Rule>,
+}
+
+/// Why a fault plan was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum FaultPlanError {
+    /// Not a JSON list of rules.
+    #[error("fault plan is not a JSON list of rules")]
+    Json(#[source] serde_json::Error),
+    /// A rule that could never do what it says.
+    #[error("fault plan, rule {number}: {reason}")]
+    Rule {
+        /// Its place in the list, from 1.
+        number: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    call: Option<u64>,
+    operation: Option<String>,
+    point: Option<Point>,
+    fault: Fault,
+    #[serde(default = "once")]
+    times: u32,
+    probability: Option<f64>,
+    retry_after: Option<String>,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// How a fault strikes.
+enum Kind {
+    Connection { hang: bool },
+    Reply(ReplyFault),
+    Course(Course),
+}
+
+impl FaultPlan {
+    /// Reads a plan.
+    ///
+    /// # Errors
+    /// When it is no list of rules, or a rule could never fire.
+    pub fn from_json(text: &str) -> Result<FaultPlan, FaultPlanError> {
+        let rules: Vec<Rule> = serde_json::from_str(text).map_err(FaultPlanError::Json)?;
+        for (index, rule) in rules.iter().enumerate() {
+            rule.check().map_err(|reason| FaultPlanError::Rule { number: index + 1, reason })?;
+        }
+        Ok(FaultPlan { rules })
+    }
+
+    /// Refuses operations that no cloud has: a rule that never fires would look like a fault that was survived.
+    pub(crate) fn check_operations(&self, known: &[&str]) -> Result<(), FaultPlanError> {
+        for (index, rule) in self.rules.iter().enumerate() {
+            if let Some(operation) = rule.operation.as_deref()
+                && operation != "*"
+                && !known.contains(&operation)
+            {
+                let reason = format!("no operation is called {operation:?}; they are {}", known.join(", "));
+                return Err(FaultPlanError::Rule { number: index + 1, reason });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn extend(&mut self, more: FaultPlan) {
+        self.rules.extend(more.rules);
+    }
+
+    /// The fault for request number `call`, if any.
+    pub(crate) fn take(&mut self, call: u64, operation: &str, random: &mut Random) -> Option<Injection> {
+        let rule = self.rules.iter_mut().find(|rule| rule.fires(call, operation, random))?;
+        rule.times -= 1;
+        Some(rule.injection())
+    }
+}
+
+impl Rule {
+    fn check(&self) -> Result<(), String> {
+        if self.call.is_some() == self.operation.is_some() {
+            return Err("name either a call or an operation".into());
+        }
+        if self.call == Some(0) || self.times == 0 {
+            return Err("call and times start at 1".into());
+        }
+        if self.probability.is_some_and(|p| !(0.0..=1.0).contains(&p)) {
+            return Err("probability lies between 0 and 1".into());
+        }
+        if self.retry_after.as_ref().is_some_and(|text| http::HeaderValue::from_str(text).is_err()) {
+            return Err("retry_after is the text of a header: seconds or an HTTP date".into());
+        }
+        match (self.fault.kind(), self.point) {
+            (Kind::Connection { .. }, None) => Err("drop and hang need a point".into()),
+            (Kind::Reply(_), Some(Point::BeforeSend | Point::ReplyCut)) => {
+                Err("a reply is given at uncommitted or reply_lost".into())
+            }
+            (Kind::Course(_), Some(_)) => Err("what happens after acceptance has no point".into()),
+            (Kind::Connection { .. }, Some(_))
+            | (Kind::Reply(_), None | Some(Point::Uncommitted | Point::ReplyLost))
+            | (Kind::Course(_), None) => Ok(()),
+        }
+    }
+
+    fn fires(&self, call: u64, operation: &str, random: &mut Random) -> bool {
+        let named = match (&self.call, &self.operation) {
+            (Some(number), _) => *number == call,
+            (None, Some(name)) => name == "*" || name == operation,
+            (None, None) => false,
+        };
+        self.times > 0 && named && self.probability.is_none_or(|p| random.chance(p))
+    }
+
+    fn injection(&self) -> Injection {
+        let fault = format!("{:?}", self.fault);
+        let mut name = String::new();
+        for (index, letter) in fault.char_indices() {
+            if letter.is_ascii_uppercase() && index > 0 {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        let point = self.point.unwrap_or(Point::Uncommitted);
+        match self.fault.kind() {
+            Kind::Connection { hang } => {
+                Injection { name: format!("{}/{name}", point.name()), effect: Effect::Connection { point, hang } }
+            }
+            Kind::Reply(fault) => {
+                let effect = Effect::Reply { committed: point.commits(), fault, retry_after: self.retry_after.clone() };
+                Injection { name: format!("{}/{name}", point.name()), effect }
+            }
+            Kind::Course(course) => Injection { name, effect: Effect::Course(course) },
+        }
+    }
+}
+
+impl Fault {
+    fn kind(self) -> Kind {
+        match self {
+            Fault::Drop => Kind::Connection { hang: false },
+            Fault::Hang => Kind::Connection { hang: true },
+            Fault::Throttle => Kind::Reply(ReplyFault::Throttle),
+            Fault::ThrottleAsInvalidRequest => Kind::Reply(ReplyFault::ThrottleAsInvalidRequest),
+            Fault::Unavailable => Kind::Reply(ReplyFault::Unavailable),
+            Fault::InternalError => Kind::Reply(ReplyFault::InternalError),
+            Fault::Html => Kind::Reply(ReplyFault::Html),
+            Fault::Empty => Kind::Reply(ReplyFault::Empty),
+            Fault::ExpiredToken => Kind::Reply(ReplyFault::ExpiredToken),
+            Fault::AccessDenied => Kind::Reply(ReplyFault::AccessDenied),
+            Fault::Propagating => Kind::Reply(ReplyFault::Propagating),
+            Fault::Busy => Kind::Reply(ReplyFault::Busy),
+            Fault::NotFoundAsClientException => Kind::Reply(ReplyFault::NotFoundAsClientException),
+            Fault::Slow => Kind::Course(Course::Slow),
+            Fault::Stuck => Kind::Course(Course::Stuck),
+            Fault::Fail => Kind::Course(Course::Fail),
+            Fault::Degrade => Kind::Course(Course::Degrade),
+            Fault::StaleStatus => Kind::Course(Course::StaleStatus),
+            Fault::NotYetVisible => Kind::Course(Course::NotYetVisible),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_fire_by_number_by_name_and_as_often_as_said() {
+        let mut random = Random::new(0);
+        let text = r#"[{"call":3,"point":"reply_lost","fault":"hang"},
+                       {"operation":"CreateCluster","fault":"throttle_as_invalid_request","times":2}]"#;
+        let mut plan = FaultPlan::from_json(text).unwrap();
+        assert_eq!(plan.take(1, "DescribeCluster", &mut random), None);
+        let throttled = plan.take(2, "CreateCluster", &mut random).unwrap();
+        assert_eq!(throttled.name, "uncommitted/throttle_as_invalid_request");
+        let lost = plan.take(3, "CreateCluster", &mut random).unwrap();
+        assert_eq!(lost.effect, Effect::Connection { point: Point::ReplyLost, hang: true });
+        assert!(plan.take(4, "CreateCluster", &mut random).is_some());
+        assert_eq!(plan.take(5, "CreateCluster", &mut random), None);
+    }
+
+    #[test]
+    fn rules_that_could_never_do_what_they_say_are_refused() {
+        for (text, reason) in [
+            (r#"[{"fault":"drop","point":"reply_lost"}]"#, "name either"),
+            (r#"[{"call":1,"operation":"*","fault":"slow"}]"#, "name either"),
+            (r#"[{"call":1,"fault":"drop"}]"#, "need a point"),
+            (r#"[{"call":0,"fault":"slow"}]"#, "start at 1"),
+            (r#"[{"call":1,"fault":"slow","point":"uncommitted"}]"#, "has no point"),
+            (r#"[{"call":1,"fault":"throttle","point":"before_send"}]"#, "uncommitted or reply_lost"),
+            (r#"[{"call":1,"fault":"throttle","probability":1.5}]"#, "between 0 and 1"),
+            (r#"[{"call":1,"fault":"surprise"}]"#, "not a JSON list"),
+            (r#"[{"call":1,"fault":"slow","when":"now"}]"#, "not a JSON list"),
+        ] {
+            let error = FaultPlan::from_json(text).unwrap_err().to_string();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+        let plan = FaultPlan::from_json(r#"[{"operation":"MakeCluster","fault":"slow"}]"#).unwrap();
+        let error = plan.check_operations(&["CreateCluster"]).unwrap_err().to_string();
+        assert!(error.contains("they are CreateCluster"), "{error}");
+    }
+}

@@ -1,0 +1,170 @@
+//! The Kubernetes API server behind the clusters that are handed out: a real one named by a kubeconfig, or none at all.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
+
+/// Of a certificate authority whose key was thrown away: a valid PEM that nothing is signed by.
+const UNREACHABLE_CA: &str = include_str!("unreachable-ca.pem");
+
+/// Where clusters are reached.
+#[derive(Clone, Debug)]
+pub enum ApiServer {
+    /// Nowhere: each cluster has an endpoint of its own under `.invalid` (RFC 6761) and a certificate authority that
+    /// signed nothing.
+    Unreachable,
+    /// All at this server.
+    At {
+        /// Its URL.
+        server: String,
+        /// The PEM of its certificate authority, in base64.
+        certificate_authority_data: String,
+    },
+}
+
+/// Why a kubeconfig was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum KubeconfigError {
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Not a kubeconfig.
+    #[error("{path} is not a kubeconfig")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<serde_saphyr::Error>,
+    },
+    /// Its current context leads to no cluster with a certificate authority.
+    #[error("the current context of {path} names no cluster with a certificate authority")]
+    NoCluster {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Kubeconfig {
+    current_context: Option<String>,
+    #[serde(default)]
+    contexts: Vec<NamedContext>,
+    #[serde(default)]
+    clusters: Vec<NamedCluster>,
+}
+
+#[derive(Deserialize)]
+struct NamedContext {
+    name: String,
+    context: Context,
+}
+
+#[derive(Deserialize)]
+struct Context {
+    cluster: String,
+}
+
+#[derive(Deserialize)]
+struct NamedCluster {
+    name: String,
+    cluster: Cluster,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Cluster {
+    server: String,
+    certificate_authority: Option<PathBuf>,
+    certificate_authority_data: Option<String>,
+}
+
+impl ApiServer {
+    /// The server of a kubeconfig's current context, or of its only cluster.
+    ///
+    /// # Errors
+    /// When the file cannot be read or names no such server.
+    pub fn from_kubeconfig(path: &Path) -> Result<ApiServer, KubeconfigError> {
+        let read = |path: &Path| {
+            std::fs::read_to_string(path).map_err(|source| KubeconfigError::Read { path: path.to_path_buf(), source })
+        };
+        let config: Kubeconfig = serde_saphyr::from_str(&read(path)?)
+            .map_err(|source| KubeconfigError::Parse { path: path.to_path_buf(), source: Box::new(source) })?;
+        let no_cluster = || KubeconfigError::NoCluster { path: path.to_path_buf() };
+        let cluster = config.current_cluster().ok_or_else(no_cluster)?;
+        let data = match (cluster.certificate_authority_data, cluster.certificate_authority) {
+            (Some(data), _) => data,
+            (None, Some(file)) => {
+                // Relative names are relative to the kubeconfig, as kubectl reads them.
+                let file = path.parent().unwrap_or(Path::new("")).join(file);
+                BASE64_STANDARD.encode(read(&file)?)
+            }
+            (None, None) => return Err(no_cluster()),
+        };
+        Ok(ApiServer::At { server: cluster.server, certificate_authority_data: data })
+    }
+
+    /// Endpoint and base64 PEM of the certificate authority for a cluster whose own host name would be `host`.
+    pub(crate) fn access(&self, host: &str) -> (String, String) {
+        match self {
+            ApiServer::Unreachable => (format!("https://{host}.invalid"), BASE64_STANDARD.encode(UNREACHABLE_CA)),
+            ApiServer::At { server, certificate_authority_data } => {
+                (server.clone(), certificate_authority_data.clone())
+            }
+        }
+    }
+}
+
+impl Kubeconfig {
+    fn current_cluster(self) -> Option<Cluster> {
+        let named = match &self.current_context {
+            Some(name) => self.contexts.iter().find(|c| c.name == *name).map(|c| c.context.cluster.clone()),
+            None => None,
+        };
+        match (named, self.clusters.as_slice()) {
+            (Some(name), clusters) => clusters.iter().find(|c| c.name == name).map(|c| c.cluster.clone()),
+            (None, [only]) => Some(only.cluster.clone()),
+            (None, _) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_current_context_decides_and_files_are_relative_to_the_kubeconfig() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("ca.crt"), "PEM").unwrap();
+        let path = dir.path().join("config");
+        std::fs::write(
+            &path,
+            "apiVersion: v1\nkind: Config\ncurrent-context: b\n\
+             contexts:\n- {name: a, context: {cluster: one, user: u}}\n- {name: b, context: {cluster: two, user: u}}\n\
+             clusters:\n- {name: one, cluster: {server: 'https://one'}}\n\
+             - {name: two, cluster: {server: 'https://two', certificate-authority: ca.crt}}\n",
+        )
+        .unwrap();
+        let (server, ca) = ApiServer::from_kubeconfig(&path).unwrap().access("x");
+        assert_eq!((server.as_str(), ca.as_str()), ("https://two", "UEVN"));
+    }
+
+    #[test]
+    fn a_kubeconfig_without_a_certificate_authority_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
+        std::fs::write(&path, "clusters:\n- {name: one, cluster: {server: 'https://one'}}\n").unwrap();
+        let error = ApiServer::from_kubeconfig(&path).unwrap_err();
+        assert!(matches!(error, KubeconfigError::NoCluster { .. }), "{error}");
+    }
+}

@@ -1,0 +1,192 @@
+//! HTTP on loopback: reads requests whole, and sends, drops, cuts or withholds replies as the engine decides.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use http::{Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::admin;
+use crate::cloud::{Reply, Request};
+use crate::engine::{Engine, Outcome};
+
+/// A request's body. The largest that EKS takes is a cluster with 50 tags and a policy document: far below.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// Connections at one time. A thousand environments applied ten at a time need some tens; more than this is a leak in the
+/// client, and shall wait visibly rather than exhaust the machine's descriptors.
+const MAX_CONNECTIONS: usize = 4096;
+
+/// A listener and what stands behind it.
+pub(crate) struct Endpoint {
+    pub(crate) listener: TcpListener,
+    pub(crate) cloud: usize,
+    pub(crate) name: &'static str,
+}
+
+/// The engine, which serves one request at a time: that makes a run repeatable.
+pub(crate) type Shared = Arc<Mutex<Engine>>;
+
+/// A panic while the engine was held leaves at worst one half-changed object, and the test that caused it fails by the
+/// dropped connection; the others still want their answers.
+pub(crate) fn lock(engine: &Shared) -> MutexGuard<'_, Engine> {
+    engine.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Accepts connections until it is dropped.
+pub(crate) async fn serve(endpoint: Endpoint, engine: Shared) {
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    let Endpoint { listener, cloud, name } = endpoint;
+    loop {
+        // The semaphore is never closed, so this cannot fail.
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        // A connection that failed before it was accepted is the client's business.
+        let Ok((stream, _)) = accepted else { continue };
+        let engine = Arc::clone(&engine);
+        connections.spawn(async move {
+            connection(stream, cloud, name, engine).await;
+            drop(permit);
+        });
+    }
+}
+
+/// Binds a port of the loopback interface.
+pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// The connection is to be closed without a reply.
+#[derive(Debug, thiserror::Error)]
+#[error("connection dropped on purpose")]
+struct Dropped;
+
+async fn connection(stream: TcpStream, cloud: usize, name: &'static str, engine: Shared) {
+    // Small replies, each awaited: Nagle's algorithm would add 40 ms to many of them.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let engine = Arc::clone(&engine);
+        async move { answer(request, cloud, name, engine).await }
+    });
+    // An error is a client that went away, or a connection that we dropped.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answer(
+    request: http::Request<Incoming>,
+    cloud: usize,
+    name: &'static str,
+    engine: Shared,
+) -> Result<Response<Output>, Dropped> {
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => {
+            let reply = Reply { status: StatusCode::PAYLOAD_TOO_LARGE.as_u16(), headers: Vec::new(), body: Vec::new() };
+            return Ok(response(reply, Ending::Whole));
+        }
+    };
+    let request = Request {
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query: crate::percent::query(head.uri.query().unwrap_or("")),
+        headers: head.headers,
+        body,
+    };
+    if let Some(path) = request.path.strip_prefix(admin::PREFIX) {
+        return Ok(response(admin::answer(&mut lock(&engine), path, &request), Ending::Whole));
+    }
+    let outcome = lock(&engine).exchange(cloud, name, &request);
+    match outcome {
+        Ok(Outcome::Send(reply)) => Ok(response(reply, Ending::Whole)),
+        Ok(Outcome::Cut { reply, hang: false }) => Ok(response(reply, Ending::Broken)),
+        Ok(Outcome::Cut { reply, hang: true }) => Ok(response(reply, Ending::Withheld)),
+        Ok(Outcome::Hang) => std::future::pending().await,
+        // A journal that cannot be written ends the exchange: see `Engine::exchange`.
+        Ok(Outcome::Drop) | Err(_) => Err(Dropped),
+    }
+}
+
+fn response(reply: Reply, ending: Ending) -> Response<Output> {
+    let length = reply.body.len();
+    let mut body = Bytes::from(reply.body);
+    if !matches!(ending, Ending::Whole) {
+        body.truncate(length / 2);
+    }
+    let mut response = Response::new(Output { rest: Some(body), length: length as u64, ending, flushed: false });
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in reply.headers {
+        if let Ok(value) = http::HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name_of(name), value);
+        }
+    }
+    response.headers_mut().insert(http::header::CONTENT_LENGTH, http::HeaderValue::from(length));
+    response
+}
+
+fn name_of(name: &'static str) -> http::HeaderName {
+    // Header names are constants of this crate; one that is none becomes visible as itself.
+    http::HeaderName::try_from(name).unwrap_or(http::HeaderName::from_static("x-malformed-header-name"))
+}
+
+/// How a body ends.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Whole,
+    /// After its half the connection breaks.
+    Broken,
+    /// After its half nothing comes.
+    Withheld,
+}
+
+/// The body of a reply.
+#[derive(Debug)]
+struct Output {
+    rest: Option<Bytes>,
+    /// As announced, which a cut body does not reach.
+    length: u64,
+    ending: Ending,
+    /// Whether hyper was given the occasion to write out what it has before the connection breaks.
+    flushed: bool,
+}
+
+impl Body for Output {
+    type Data = Bytes;
+    type Error = Dropped;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
+        if let Some(bytes) = self.rest.take()
+            && !bytes.is_empty()
+        {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        match self.ending {
+            Ending::Whole => Poll::Ready(None),
+            Ending::Withheld => Poll::Pending,
+            Ending::Broken if !self.flushed => {
+                self.flushed = true;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Ending::Broken => Poll::Ready(Some(Err(Dropped))),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}
