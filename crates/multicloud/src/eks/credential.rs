@@ -286,7 +286,9 @@ impl WebIdentity {
         let token = match (&identity.token, &identity.token_file) {
             (Some(token), _) => token.clone(),
             (None, Some(path)) => read_token(path.clone()).await.map_err(CredentialsError::provider_error)?,
-            (None, None) => return Err(CredentialsError::invalid_configuration("neither a token nor its file is named")),
+            (None, None) => {
+                return Err(CredentialsError::invalid_configuration("neither a token nor its file is named"));
+            }
         };
         let answer = aws_sdk_sts::Client::new(&self.sdk)
             .assume_role_with_web_identity()
@@ -325,8 +327,9 @@ fn identity_of_environment() -> Result<AssumeRoleWithWebIdentity, CredentialsErr
     let variable = |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let token_file = variable("AWS_WEB_IDENTITY_TOKEN_FILE")
         .ok_or_else(|| CredentialsError::not_loaded("AWS_WEB_IDENTITY_TOKEN_FILE is not set"))?;
-    let role_arn = variable("AWS_ROLE_ARN")
-        .ok_or_else(|| CredentialsError::invalid_configuration("AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN"))?;
+    let role_arn = variable("AWS_ROLE_ARN").ok_or_else(|| {
+        CredentialsError::invalid_configuration("AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN")
+    })?;
     Ok(AssumeRoleWithWebIdentity {
         role_arn,
         session_name: variable("AWS_ROLE_SESSION_NAME"),

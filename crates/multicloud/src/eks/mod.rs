@@ -1,11 +1,32 @@
-//! Amazon EKS: a cluster and its managed node groups, add-ons and access entries as an environment.
+//! Amazon EKS: a cluster and its managed node groups, add-ons and access entries as one environment.
+//!
+//! [`plan`](self) decides in pure functions, [`client`](self) acts, [`convert`](self) stands between EKS's words and
+//! ours, and this file is the [`Backend`] that puts them together.
+//!
+//! - A pool is a managed node group. One whose machine type, disk, image, subnets, role or price class changes gets a
+//!   new group beside the old one, which is then deleted; EKS drains it. The pool's name is a tag of the group.
+//! - Add-ons and access entries are asked about only in clusters whose tags say that they were ever configured.
+//! - Updates are waited for by their id. Where an endpoint tells no id, or does not know it, what can be read decides.
 
 mod change;
+mod client;
+mod convert;
 mod credential;
+mod failure;
+mod plan;
 mod settings;
 mod spec;
 mod token;
 mod transport;
+mod validate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_eks::types::{AddonStatus, NodegroupStatus, UpdateStatus};
+use aws_smithy_async::time::SharedTimeSource;
+use sha2::{Digest as _, Sha256};
 
 pub use change::{ClusterSetting, EksChange, GroupSettings, GroupSize, NewCluster, NewGroup};
 pub use settings::{AssumeRole, AssumeRoleWithWebIdentity, AwsSettings};
@@ -13,3 +34,541 @@ pub use spec::{
     AccessEntrySpec, AccessScope, AddonSpec, AuthenticationMode, EksObserved, EksSpec, LogType, NodeGroupSpec,
     ObservedAccessEntry, ObservedAddon, ObservedGroup, ResolveConflicts, SupportType, UnknownWord,
 };
+
+use self::client::{Accepted, Client, Part, Session};
+use self::convert::{ACCESS_PART, ADDONS_PART};
+use self::failure::Failure;
+use crate::access::ClusterAccess;
+use crate::backend::{Backend, Capabilities, Difference};
+use crate::environment::{
+    AccountId, BackendKind, CloudObserved, CloudSpec, EnvironmentId, EnvironmentName, EnvironmentSpec, FieldPath,
+    Observed, Region, Status, Violation,
+};
+use crate::error::{Error, ErrorKind, Result, ServerText};
+use crate::operation::{Action, Change, IdempotencyToken, Operation, Progress, Step, Subject};
+
+/// Time between two looks at a running operation, unless the settings say otherwise. EKS's operations take minutes, and
+/// the SDKs' own waiters look every 30 s; this adds less and stays far below the rate limits.
+pub const POLL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Steps that may run side by side: below the five creations per second that EKS takes of an account in a burst.
+const PARALLEL_STEPS: usize = 5;
+
+/// Amazon EKS as a backend. Building one opens nothing; credentials, endpoint and trust store are looked up at the
+/// first call.
+#[derive(Debug)]
+pub struct Eks {
+    client: Client,
+}
+
+impl Eks {
+    /// The backend for one set of settings.
+    pub fn new(settings: AwsSettings) -> Self {
+        Self::with_time_source(settings, SharedTimeSource::default())
+    }
+
+    /// The same with another time of day, which requests are signed with.
+    pub fn with_time_source(settings: AwsSettings, clock: SharedTimeSource) -> Self {
+        Self { client: Client::new(settings, clock) }
+    }
+
+    async fn session(&self, region: &Region) -> Result<Arc<Session>, Failure> {
+        self.client.session(region).await
+    }
+
+    /// Everything there is of a cluster.
+    async fn read_whole(&self, place: &Place<'_>) -> Result<Option<Observed>, Failure> {
+        let session = self.session(place.region).await?;
+        let name = place.name.as_str();
+        let cluster = match session.cluster(name).await {
+            Ok(cluster) => cluster,
+            Err(failure) if failure.kind == ErrorKind::NotFound => {
+                // The answer counts only if it came from the account that was meant.
+                place.check_account(session.account().await?)?;
+                return Ok(None);
+            }
+            Err(failure) => return Err(failure),
+        };
+        let (account, region) = convert::arn_place(cluster.arn().ok_or_else(|| Failure::incomplete("cluster ARN"))?)?;
+        session.learn_account(&account);
+        place.check_account(&account)?;
+        place.check_region(&region)?;
+
+        let tags = convert::cluster_tags(&cluster);
+        let addons = async {
+            if !convert::has_part(&tags, ADDONS_PART) {
+                return Ok(None);
+            }
+            session.addons(name).await.map(Some)
+        };
+        let access_entries = async {
+            if !convert::has_part(&tags, ACCESS_PART) {
+                return Ok(None);
+            }
+            session.access_entries(name).await.map(Some)
+        };
+        let parts = futures::try_join!(session.groups(name), addons, access_entries);
+        match parts {
+            Ok((groups, addons, access_entries)) => {
+                convert::observed(place.name, &cluster, groups, addons, access_entries).map(Some)
+            }
+            // The cluster went between two questions. Asked again, EKS will say so in so many words.
+            Err(failure) if failure.kind == ErrorKind::NotFound => Err(failure.with_kind(ErrorKind::Ambiguous)),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn send(&self, place: &Place<'_>, change: &EksChange, token: &str) -> Result<Accepted, Failure> {
+        let session = self.session(place.region).await?;
+        place.check_account(session.account().await?)?;
+        session.change(place.name.as_str(), change, token).await
+    }
+
+    async fn progress(&self, place: &Place<'_>, operation: &Operation) -> Result<Progress, Failure> {
+        let session = self.session(place.region).await?;
+        let name = place.name.as_str();
+        let reference = Reference::parse(operation.reference.as_deref());
+        match (reference, operation.action) {
+            (Reference::Done, _) => Ok(Progress::Done),
+            (Reference::Update(part, id), _) => update_progress(session.update(name, &part, &id).await),
+            (Reference::Status(part), action) => match (part_status(&session, name, &part).await?, action) {
+                (None, Action::Delete) => Ok(Progress::Done),
+                (None, Action::Create | Action::Update | Action::Upgrade) => Ok(Progress::Unknown),
+                (Some((state, reason)), action) => Ok(status_progress(state, reason, action)),
+            },
+        }
+    }
+
+    async fn running(&self, place: &Place<'_>) -> Result<Vec<Operation>, Failure> {
+        let session = self.session(place.region).await?;
+        let name = place.name.as_str();
+        let Some(observed) = self.read_whole(place).await? else { return Ok(Vec::new()) };
+        let CloudObserved::Eks(found) = &observed.cloud else { return Ok(Vec::new()) };
+        let id = &observed.id;
+
+        let mut running = Vec::new();
+        let cluster = part_status(&session, name, &Part::Cluster).await?;
+        if let Some((state, _)) = cluster {
+            running.extend(part_running(&session, id, name, Part::Cluster, Subject::Cluster, state).await?);
+        }
+        for (group_name, group) in found.node_groups.iter().filter(|(_, group)| group.status.is_changing()) {
+            let subject = Subject::NodePool(group.pool.clone());
+            let state = State::of(group.status);
+            running.extend(part_running(&session, id, name, Part::Group(group_name.clone()), subject, state).await?);
+        }
+        for (addon_name, addon) in found.addons.iter().flatten().filter(|(_, addon)| addon.status.is_changing()) {
+            let subject = Subject::Addon(addon_name.clone());
+            let state = State::of(addon.status);
+            running.extend(part_running(&session, id, name, Part::Addon(addon_name.clone()), subject, state).await?);
+        }
+        Ok(running)
+    }
+
+    async fn cluster_access(&self, place: &Place<'_>) -> Result<ClusterAccess, Failure> {
+        let session = self.session(place.region).await?;
+        let name = place.name.as_str();
+        let cluster = session.cluster(name).await?;
+        let authority = cluster.certificate_authority().and_then(|authority| authority.data());
+        let (Some(endpoint), Some(authority)) = (cluster.endpoint(), authority) else {
+            let source = "the cluster has no API server yet";
+            return Err(Failure::new(ErrorKind::Unavailable { retry_after: None }, source));
+        };
+        Ok(ClusterAccess {
+            endpoint: endpoint.to_owned(),
+            certificate_authority_data: authority.to_owned(),
+            credential: session.kube_token(name).await?,
+        })
+    }
+}
+
+#[async_trait]
+impl Backend for Eks {
+    fn kind(&self) -> BackendKind {
+        BackendKind::Eks
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            regions: true,
+            maintenance_window: false,
+            spot: true,
+            zones: false,
+            pod_cidr: false,
+            disk_size: true,
+            drain_timeout: false,
+            deletion_protection: true,
+            parallel_steps: PARALLEL_STEPS,
+        }
+    }
+
+    fn validate(&self, desired: &EnvironmentSpec) -> Vec<Violation> {
+        match &desired.cloud {
+            CloudSpec::Eks(eks) => validate::validate(desired, eks),
+            CloudSpec::Memory(_) => vec![other_cloud(desired)],
+        }
+    }
+
+    fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Vec<Difference> {
+        match (&observed.cloud, &desired.cloud) {
+            (CloudObserved::Eks(found), CloudSpec::Eks(eks)) => plan::differences(observed, found, desired, eks),
+            (CloudObserved::Memory(_), _) | (_, CloudSpec::Memory(_)) => vec![Difference {
+                path: FieldPath::of("cloud"),
+                observed: observed.id.backend().to_string(),
+                desired: desired.cloud.backend().to_string(),
+            }],
+        }
+    }
+
+    fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
+        let found = match observed.map(|observed| (observed, &observed.cloud)) {
+            Some((observed, CloudObserved::Eks(found))) => Some((observed, found)),
+            Some((observed, CloudObserved::Memory(_))) => {
+                return Err(Error::new(ErrorKind::InvalidConfig, BackendKind::Eks, "plan", &observed.id));
+            }
+            None => None,
+        };
+        let eks = match desired.map(|desired| (desired, &desired.cloud)) {
+            Some((desired, CloudSpec::Eks(eks))) => Some((desired, eks)),
+            Some((desired, CloudSpec::Memory(_))) => {
+                return Err(plan_error(&desired.name, plan::Unplannable::Violation(other_cloud(desired))));
+            }
+            None => None,
+        };
+        match (found, eks) {
+            (None, None) => Ok(Vec::new()),
+            (Some((observed, found)), None) => Ok(plan::delete(observed, found)),
+            (None, Some((desired, eks))) => {
+                plan::create(desired, eks).map_err(|unplannable| plan_error(&desired.name, unplannable))
+            }
+            (Some((observed, found)), Some((desired, eks))) => plan::update(observed, found, desired, eks)
+                .map_err(|unplannable| plan_error(&desired.name, unplannable)),
+        }
+    }
+
+    async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId> {
+        let Some(region) = desired.region.clone() else {
+            let violation = validate_region();
+            return Err(plan_error(&desired.name, plan::Unplannable::Violation(violation)));
+        };
+        let account = async { Ok(self.session(&region).await?.account().await?.clone()) };
+        let account = account.await.map_err(|failure: Failure| failure.of("GetCallerIdentity", &desired.name))?;
+        Ok(EnvironmentId::Eks { account, region, name: desired.name.clone() })
+    }
+
+    async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
+        self.read_whole(&Place::of(id)?).await.map_err(|failure| failure.of("DescribeCluster", id))
+    }
+
+    async fn begin(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
+        let Change::Eks(change) = &step.change else {
+            return Err(Error::new(ErrorKind::Unsupported, BackendKind::Eks, "begin", id));
+        };
+        let token = client_request_token(token);
+        let accepted = self.send(&Place::of(id)?, change, &token).await;
+        let accepted =
+            accepted.map_err(|failure| failure.of(operation_name(change), format!("{id}, {}", step.subject)))?;
+        Ok(Operation {
+            environment: id.clone(),
+            subject: step.subject.clone(),
+            action: step.action,
+            reference: Reference::to(accepted, part_of(change)).to_text(),
+        })
+    }
+
+    async fn poll(&self, operation: &Operation) -> Result<Progress> {
+        let id = &operation.environment;
+        self.progress(&Place::of(id)?, operation)
+            .await
+            .map_err(|failure| failure.of("DescribeUpdate", format!("{id}, {}", operation.subject)))
+    }
+
+    async fn find_running(&self, id: &EnvironmentId) -> Result<Vec<Operation>> {
+        self.running(&Place::of(id)?).await.map_err(|failure| failure.of("ListUpdates", id))
+    }
+
+    async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {
+        self.cluster_access(&Place::of(id)?).await.map_err(|failure| failure.of("DescribeCluster", id))
+    }
+}
+
+/// Where an environment is, out of its id.
+struct Place<'a> {
+    account: &'a AccountId,
+    region: &'a Region,
+    name: &'a EnvironmentName,
+}
+
+impl<'a> Place<'a> {
+    fn of(id: &'a EnvironmentId) -> Result<Self> {
+        match id {
+            EnvironmentId::Eks { account, region, name } => Ok(Self { account, region, name }),
+            EnvironmentId::Memory { .. } => Err(Error::new(ErrorKind::InvalidConfig, BackendKind::Eks, "locate", id)
+                .with_source("the id is not one of an EKS environment")),
+        }
+    }
+
+    fn check_account(&self, found: &AccountId) -> Result<(), Failure> {
+        if found == self.account {
+            return Ok(());
+        }
+        let source = format!("the id names account {}, and the credentials are those of account {found}", self.account);
+        Err(Failure::new(ErrorKind::NotOwned, source))
+    }
+
+    fn check_region(&self, found: &Region) -> Result<(), Failure> {
+        if found == self.region {
+            return Ok(());
+        }
+        let source = format!("the id names region {}, and the endpoint is that of region {found}", self.region);
+        Err(Failure::new(ErrorKind::NotOwned, source))
+    }
+}
+
+/// What to look at to know how an operation stands. Prints as the text that an [`Operation`] keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Reference {
+    /// It was done when it was accepted.
+    Done,
+    /// An update with an id.
+    Update(Part, String),
+    /// The status of a part.
+    Status(Part),
+}
+
+impl Reference {
+    fn to(accepted: Accepted, part: Part) -> Self {
+        match accepted {
+            Accepted::Done => Self::Done,
+            Accepted::Update(id) => Self::Update(part, id),
+            Accepted::ByStatus => Self::Status(part),
+        }
+    }
+
+    /// Names of groups and add-ons hold no `/`.
+    fn to_text(&self) -> Option<String> {
+        match self {
+            Self::Done => Some("done".to_owned()),
+            Self::Update(Part::Cluster, id) => Some(format!("update/{id}")),
+            Self::Update(Part::Group(name), id) => Some(format!("nodegroup/{name}/update/{id}")),
+            Self::Update(Part::Addon(name), id) => Some(format!("addon/{name}/update/{id}")),
+            Self::Status(Part::Cluster) => None,
+            Self::Status(Part::Group(name)) => Some(format!("nodegroup/{name}")),
+            Self::Status(Part::Addon(name)) => Some(format!("addon/{name}")),
+        }
+    }
+
+    /// A text of any other form was written by nobody here, and leaves the cluster's status to look at.
+    fn parse(text: Option<&str>) -> Self {
+        let parts: Vec<&str> = text.into_iter().flat_map(|text| text.split('/')).collect();
+        match parts[..] {
+            ["done"] => Self::Done,
+            ["update", id] => Self::Update(Part::Cluster, id.to_owned()),
+            ["nodegroup", name, "update", id] => Self::Update(Part::Group(name.to_owned()), id.to_owned()),
+            ["addon", name, "update", id] => Self::Update(Part::Addon(name.to_owned()), id.to_owned()),
+            ["nodegroup", name] => Self::Status(Part::Group(name.to_owned())),
+            ["addon", name] => Self::Status(Part::Addon(name.to_owned())),
+            _ => Self::Status(Part::Cluster),
+        }
+    }
+}
+
+/// How a part of a cluster is, as far as waiting is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Creating,
+    Works,
+    Updating,
+    Deleting,
+    CreateFailed,
+    DeleteFailed,
+    Degraded,
+}
+
+impl State {
+    fn of(status: Status) -> Self {
+        match status {
+            Status::Creating => Self::Creating,
+            Status::Active => Self::Works,
+            Status::Updating => Self::Updating,
+            Status::Degraded => Self::Degraded,
+            Status::Deleting => Self::Deleting,
+            Status::Failed => Self::CreateFailed,
+        }
+    }
+}
+
+fn status_progress(state: State, reason: Option<ServerText>, action: Action) -> Progress {
+    let failed = || {
+        Progress::Failed(reason.clone().unwrap_or_else(|| ServerText::new("the status says so, and gives no reason")))
+    };
+    match (state, action) {
+        (State::CreateFailed, Action::Create | Action::Update | Action::Upgrade) => failed(),
+        (State::DeleteFailed, Action::Delete) => failed(),
+        (State::Creating, Action::Create) => Progress::Running,
+        (State::Works | State::Updating, Action::Create) => Progress::Done,
+        (State::Degraded | State::DeleteFailed, Action::Create) => failed(),
+        (State::Deleting, Action::Delete) => Progress::Running,
+        (State::Updating | State::Creating, Action::Update | Action::Upgrade) => Progress::Running,
+        (State::Deleting, Action::Create | Action::Update | Action::Upgrade) => failed(),
+        // The status may be from before the change, or from after it: what can be read decides.
+        (State::Works | State::Degraded | State::DeleteFailed, Action::Update | Action::Upgrade)
+        | (State::Works | State::Creating | State::Updating | State::Degraded | State::CreateFailed, Action::Delete) => {
+            Progress::Unknown
+        }
+    }
+}
+
+fn update_progress(update: Result<aws_sdk_eks::types::Update, Failure>) -> Result<Progress, Failure> {
+    match update {
+        Ok(update) => Ok(match update.status() {
+            Some(UpdateStatus::Successful) => Progress::Done,
+            Some(UpdateStatus::Failed | UpdateStatus::Cancelled) => Progress::Failed(convert::update_errors(&update)),
+            // A status that is not known here comes from a newer API, and is none of the three that end an update.
+            Some(_) | None => Progress::Running,
+        }),
+        // Forgotten, or asked of an endpoint that has no such call.
+        Err(failure) if matches!(failure.kind, ErrorKind::NotFound | ErrorKind::Unsupported) => Ok(Progress::Unknown),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// How a part is; `None` if there is none.
+async fn part_status(
+    session: &Session,
+    cluster: &str,
+    part: &Part,
+) -> Result<Option<(State, Option<ServerText>)>, Failure> {
+    let found = match part {
+        Part::Cluster => session
+            .cluster(cluster)
+            .await
+            .map(|cluster| (State::of(convert::cluster_status(&cluster)), convert::cluster_reason(&cluster))),
+        Part::Group(name) => session.group(cluster, name).await.and_then(|group| {
+            let delete_failed = group.status() == Some(&NodegroupStatus::DeleteFailed);
+            let group = convert::group(name, &group)?;
+            let state = if delete_failed { State::DeleteFailed } else { State::of(group.status) };
+            Ok((state, group.status_reason))
+        }),
+        Part::Addon(name) => session.addon(cluster, name).await.map(|addon| {
+            let delete_failed = addon.status() == Some(&AddonStatus::DeleteFailed);
+            let addon = convert::addon(&addon);
+            let state = if delete_failed { State::DeleteFailed } else { State::of(addon.status) };
+            (state, addon.status_reason)
+        }),
+    };
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(failure) if failure.kind == ErrorKind::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What runs on a part, by its status and, where that says that it is being updated, by its updates.
+async fn part_running(
+    session: &Session,
+    id: &EnvironmentId,
+    cluster: &str,
+    part: Part,
+    subject: Subject,
+    state: State,
+) -> Result<Vec<Operation>, Failure> {
+    let operation = |action, reference: Reference| Operation {
+        environment: id.clone(),
+        subject: subject.clone(),
+        action,
+        reference: reference.to_text(),
+    };
+    Ok(match state {
+        State::Creating => vec![operation(Action::Create, Reference::Status(part))],
+        State::Deleting => vec![operation(Action::Delete, Reference::Status(part))],
+        State::Updating => match session.running_updates(cluster, &part).await {
+            Ok(ids) if ids.is_empty() => vec![operation(Action::Update, Reference::Status(part))],
+            Ok(ids) => ids
+                .into_iter()
+                .map(|update| operation(Action::Update, Reference::Update(part.clone(), update)))
+                .collect(),
+            Err(failure) if matches!(failure.kind, ErrorKind::NotFound | ErrorKind::Unsupported) => {
+                vec![operation(Action::Update, Reference::Status(part))]
+            }
+            Err(failure) => return Err(failure),
+        },
+        State::Works | State::Degraded | State::CreateFailed | State::DeleteFailed => Vec::new(),
+    })
+}
+
+/// The part of a cluster whose status or updates show how a change goes on.
+fn part_of(change: &EksChange) -> Part {
+    match change {
+        EksChange::CreateCluster(_)
+        | EksChange::UpgradeCluster { .. }
+        | EksChange::ConfigureCluster(_)
+        | EksChange::EncryptSecrets { .. }
+        | EksChange::DeleteCluster
+        | EksChange::CreateAccessEntry { .. }
+        | EksChange::UpdateAccessEntry { .. }
+        | EksChange::DeleteAccessEntry { .. }
+        | EksChange::GrantPolicy { .. }
+        | EksChange::RevokePolicy { .. }
+        | EksChange::Tag { .. }
+        | EksChange::Untag { .. } => Part::Cluster,
+        EksChange::CreateGroup(new) => Part::Group(new.group.clone()),
+        EksChange::ConfigureGroup(settings) => Part::Group(settings.group.clone()),
+        EksChange::UpgradeGroup { group, .. } | EksChange::DeleteGroup { group } => Part::Group(group.clone()),
+        EksChange::CreateAddon { name, .. }
+        | EksChange::UpdateAddon { name, .. }
+        | EksChange::DeleteAddon { name, .. } => Part::Addon(name.clone()),
+    }
+}
+
+/// As EKS calls the request.
+fn operation_name(change: &EksChange) -> &'static str {
+    match change {
+        EksChange::CreateCluster(_) => "CreateCluster",
+        EksChange::UpgradeCluster { .. } => "UpdateClusterVersion",
+        EksChange::ConfigureCluster(_) => "UpdateClusterConfig",
+        EksChange::EncryptSecrets { .. } => "AssociateEncryptionConfig",
+        EksChange::DeleteCluster => "DeleteCluster",
+        EksChange::CreateGroup(_) => "CreateNodegroup",
+        EksChange::UpgradeGroup { .. } => "UpdateNodegroupVersion",
+        EksChange::ConfigureGroup(_) => "UpdateNodegroupConfig",
+        EksChange::DeleteGroup { .. } => "DeleteNodegroup",
+        EksChange::CreateAddon { .. } => "CreateAddon",
+        EksChange::UpdateAddon { .. } => "UpdateAddon",
+        EksChange::DeleteAddon { .. } => "DeleteAddon",
+        EksChange::CreateAccessEntry { .. } => "CreateAccessEntry",
+        EksChange::UpdateAccessEntry { .. } => "UpdateAccessEntry",
+        EksChange::DeleteAccessEntry { .. } => "DeleteAccessEntry",
+        EksChange::GrantPolicy { .. } => "AssociateAccessPolicy",
+        EksChange::RevokePolicy { .. } => "DisassociateAccessPolicy",
+        EksChange::Tag { .. } => "TagResource",
+        EksChange::Untag { .. } => "UntagResource",
+    }
+}
+
+/// EKS takes tokens of 33 to 126 characters (ansible-collections/community.aws #817). Others are hashed to a UUID.
+fn client_request_token(token: &IdempotencyToken) -> String {
+    let text = token.as_str();
+    if (33..=126).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return text.to_owned();
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&Sha256::digest(text.as_bytes())[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+}
+
+fn plan_error(name: &EnvironmentName, unplannable: plan::Unplannable) -> Error {
+    let error = |kind| Error::new(kind, BackendKind::Eks, "plan", name);
+    match unplannable {
+        plan::Unplannable::Violation(violation) => error(ErrorKind::InvalidConfig).with_source(violation),
+        plan::Unplannable::Failed(_) => error(ErrorKind::OperationFailed).with_source(unplannable),
+    }
+}
+
+fn other_cloud(desired: &EnvironmentSpec) -> Violation {
+    let backend = desired.cloud.backend();
+    Violation::new(FieldPath::of(backend.as_str()), "this is not an EKS environment", "use the eks block")
+}
+
+fn validate_region() -> Violation {
+    Violation::new(FieldPath::of("region"), "an EKS environment needs a region", "set it, such as \"us-east-1\"")
+}

@@ -281,6 +281,8 @@ pub struct ObservedGroup {
 /// An add-on as it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservedAddon {
+    /// Its ARN, which its tags hang on.
+    pub arn: String,
     /// How it is.
     pub status: Status,
     /// Why it is so, where EKS says.
@@ -298,6 +300,8 @@ pub struct ObservedAddon {
 /// An access entry as it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservedAccessEntry {
+    /// Its ARN, which its tags hang on.
+    pub arn: String,
     /// The sort of entry.
     pub entry_type: Option<String>,
     /// The Kubernetes groups the principal is in.

@@ -62,13 +62,9 @@ fn presign(
         .build()
         .map_err(|error| SignError(error.into()))?
         .into();
-    let request = SignableRequest::new(
-        "GET",
-        url.as_str(),
-        std::iter::once((CLUSTER_HEADER, cluster)),
-        SignableBody::Bytes(&[]),
-    )
-    .map_err(|error| SignError(error.into()))?;
+    let request =
+        SignableRequest::new("GET", url.as_str(), std::iter::once((CLUSTER_HEADER, cluster)), SignableBody::Bytes(&[]))
+            .map_err(|error| SignError(error.into()))?;
     let (instructions, _signature) = sign(request, &params).map_err(|error| SignError(error.into()))?.into_parts();
 
     let mut presigned = Zeroizing::new(url);
@@ -109,7 +105,8 @@ mod tests {
             "test",
         );
         let now = SystemTime::UNIX_EPOCH + NOW;
-        let token = kube_token("https://sts.us-east-1.amazonaws.com", "us-east-1", "workload-aws-east", credentials, now);
+        let token =
+            kube_token("https://sts.us-east-1.amazonaws.com", "us-east-1", "workload-aws-east", credentials, now);
         token.unwrap().to_string()
     }
 

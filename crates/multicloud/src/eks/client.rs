@@ -1,0 +1,657 @@
+//! The calls to EKS and STS, and how they are sent: once, with a deadline, never again by the SDK itself.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sdk_eks::config::http::HttpResponse;
+use aws_sdk_eks::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_eks::types;
+use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::SharedTimeSource;
+use aws_types::SdkConfig;
+use aws_types::app_name::AppName;
+use aws_types::service_config::ServiceConfigKey;
+use futures::StreamExt as _;
+use futures::TryStreamExt as _;
+use tokio::sync::{Mutex, OnceCell};
+
+use super::change::{ClusterSetting, EksChange};
+use super::convert;
+use super::credential::{CredentialChain, profile_files};
+use super::failure::Failure;
+use super::settings::AwsSettings;
+use super::spec::{AccessScope, ObservedAccessEntry, ObservedAddon, ObservedGroup};
+use super::token::{self, LIFETIME};
+use super::transport::http_client;
+use crate::access::Credential;
+use crate::environment::{AccountId, Region};
+use crate::error::ErrorKind;
+use crate::secret::Secret;
+
+/// A connection that is not there after this long will not come.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// EKS answers in a second or two, and creation in a few; whoever takes longer than this has lost the request.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// A page holds 100 names, and a cluster 30 node groups unless the quota was raised; more pages are a loop.
+const MAX_PAGES: usize = 50;
+/// Questions about parts of one cluster that are asked side by side, so that a refresh of many environments stays
+/// below EKS's rate limits.
+const SIDE_BY_SIDE: usize = 4;
+
+/// EKS and STS, one session per region, each opened at its first use.
+pub(crate) struct Client {
+    settings: AwsSettings,
+    clock: SharedTimeSource,
+    sessions: Mutex<HashMap<Region, Arc<Session>>>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client that has not opened anything.
+    pub(crate) fn new(settings: AwsSettings, clock: SharedTimeSource) -> Self {
+        Self { settings, clock, sessions: Mutex::default() }
+    }
+
+    /// The session for a region.
+    pub(crate) async fn session(&self, region: &Region) -> Result<Arc<Session>, Failure> {
+        let mut sessions = self.sessions.lock().await;
+        if let Some(session) = sessions.get(region) {
+            return Ok(Arc::clone(session));
+        }
+        let session = Arc::new(Session::open(&self.settings, region, self.clock.clone()).await?);
+        sessions.insert(region.clone(), Arc::clone(&session));
+        Ok(session)
+    }
+}
+
+/// EKS and STS in one region.
+pub(crate) struct Session {
+    region: Region,
+    clock: SharedTimeSource,
+    credentials: Arc<CredentialChain>,
+    eks: aws_sdk_eks::Client,
+    sts: aws_sdk_sts::Client,
+    sts_endpoint: String,
+    account: OnceCell<AccountId>,
+}
+
+/// What EKS answered to a request that changes something: it is done, or goes on under an id, or goes on without one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Accepted {
+    /// There is nothing to wait for.
+    Done,
+    /// An update with this id.
+    Update(String),
+    /// It shows in the object's status alone.
+    ByStatus,
+}
+
+impl Session {
+    async fn open(settings: &AwsSettings, region: &Region, clock: SharedTimeSource) -> Result<Self, Failure> {
+        let bundle = settings.ca_bundle.clone().or_else(|| std::env::var_os("AWS_CA_BUNDLE").map(Into::into));
+        let http_client = http_client(bundle.as_deref(), settings.proxy.as_deref())?;
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .region(aws_types::region::Region::new(region.as_str().to_owned()))
+            .http_client(http_client)
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .time_source(clock.clone())
+            .retry_config(RetryConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .timeout_config(
+                TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build(),
+            )
+            .identity_cache(aws_sdk_eks::config::IdentityCache::no_cache())
+            .no_credentials();
+        if let Ok(name) = AppName::new("multicloud") {
+            loader = loader.app_name(name);
+        }
+        if let Some(profile) = &settings.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(files) = profile_files(settings) {
+            loader = loader.profile_files(files);
+        }
+        let sdk = loader.load().await;
+
+        let sts_override = settings.sts_endpoint.clone().or_else(|| sts_endpoint_of_environment(&sdk));
+        let sts_endpoint = match &sts_override {
+            Some(url) => url.clone(),
+            None => default_sts_endpoint(&sdk).await?,
+        };
+        let anonymous = match &sts_override {
+            Some(url) => sdk.clone().into_builder().endpoint_url(url).build(),
+            None => sdk.clone(),
+        };
+        let credentials = Arc::new(CredentialChain::new(settings, &anonymous, clock.clone()));
+
+        let provider: Arc<dyn ProvideCredentials> = Arc::<CredentialChain>::clone(&credentials);
+        let provider = SharedCredentialsProvider::new(provider);
+        let sdk = sdk.into_builder().credentials_provider(provider).build();
+        let mut eks = aws_sdk_eks::config::Builder::from(&sdk);
+        if let Some(url) = &settings.endpoint {
+            eks = eks.endpoint_url(url);
+        }
+        let mut sts = aws_sdk_sts::config::Builder::from(&sdk);
+        if let Some(url) = sts_override {
+            sts = sts.endpoint_url(url);
+        }
+        Ok(Self {
+            region: region.clone(),
+            clock,
+            credentials,
+            eks: aws_sdk_eks::Client::from_conf(eks.build()),
+            sts: aws_sdk_sts::Client::from_conf(sts.build()),
+            sts_endpoint,
+            account: OnceCell::new(),
+        })
+    }
+
+    /// Sends a request. Where the cloud says that our credentials have ended, it did nothing, so the request is sent
+    /// once more with new ones.
+    async fn send<T, E, F>(&self, request: impl Fn() -> F) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        // Asked here, so that missing credentials are told as such and not as a request that failed somehow.
+        self.credentials.resolve().await?;
+        match request().await.map_err(Failure::from) {
+            Err(failure) if failure.expired => {
+                self.credentials.forget().await;
+                self.credentials.resolve().await?;
+                request().await.map_err(Failure::from)
+            }
+            answer => answer,
+        }
+    }
+
+    /// The account of our credentials.
+    pub(crate) async fn account(&self) -> Result<&AccountId, Failure> {
+        self.account
+            .get_or_try_init(|| async {
+                let identity = self.send(|| self.sts.get_caller_identity().send()).await?;
+                let account = identity.account().ok_or_else(|| Failure::incomplete("account"))?;
+                account.parse().map_err(|error| Failure::new(ErrorKind::Protocol, error))
+            })
+            .await
+    }
+
+    /// Keeps the account that a reply showed, so that nobody needs to be asked for it.
+    pub(crate) fn learn_account(&self, account: &AccountId) {
+        // One that is known already is the same one: the credentials are.
+        let _ = self.account.set(account.clone());
+    }
+
+    /// A token for a cluster's Kubernetes.
+    pub(crate) async fn kube_token(&self, cluster: &str) -> Result<Credential, Failure> {
+        let credentials = self.credentials.resolve().await?;
+        let now = aws_smithy_async::time::TimeSource::now(&self.clock);
+        let token = token::kube_token(&self.sts_endpoint, self.region.as_str(), cluster, credentials, now)
+            .map_err(|error| Failure::new(ErrorKind::InvalidConfig, error))?;
+        Ok(Credential { token: Secret::new(token.as_str()), expires_at: now + LIFETIME })
+    }
+
+    /// The cluster.
+    pub(crate) async fn cluster(&self, name: &str) -> Result<types::Cluster, Failure> {
+        let answer = self.send(|| self.eks.describe_cluster().name(name).send()).await?;
+        answer.cluster.ok_or_else(|| Failure::incomplete("cluster"))
+    }
+
+    /// Every node group of a cluster.
+    pub(crate) async fn groups(&self, cluster: &str) -> Result<BTreeMap<String, ObservedGroup>, Failure> {
+        let names = pages(|token| async move {
+            let page = self
+                .send(|| self.eks.list_nodegroups().cluster_name(cluster).set_next_token(token.clone()).send())
+                .await?;
+            Ok((page.nodegroups.unwrap_or_default(), page.next_token))
+        })
+        .await?;
+        each(names, |name| async move {
+            let Some(group) = gone_is_none(self.group(cluster, &name).await)? else { return Ok(None) };
+            Ok(Some((name.clone(), convert::group(&name, &group)?)))
+        })
+        .await
+    }
+
+    /// One node group.
+    pub(crate) async fn group(&self, cluster: &str, name: &str) -> Result<types::Nodegroup, Failure> {
+        let answer =
+            self.send(|| self.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name).send()).await?;
+        answer.nodegroup.ok_or_else(|| Failure::incomplete("node group"))
+    }
+
+    /// Every add-on of a cluster.
+    pub(crate) async fn addons(&self, cluster: &str) -> Result<BTreeMap<String, ObservedAddon>, Failure> {
+        let names = pages(|token| async move {
+            let page =
+                self.send(|| self.eks.list_addons().cluster_name(cluster).set_next_token(token.clone()).send()).await?;
+            Ok((page.addons.unwrap_or_default(), page.next_token))
+        })
+        .await?;
+        each(names, |name| async move {
+            let Some(addon) = gone_is_none(self.addon(cluster, &name).await)? else { return Ok(None) };
+            Ok(Some((name, convert::addon(&addon))))
+        })
+        .await
+    }
+
+    /// One add-on.
+    pub(crate) async fn addon(&self, cluster: &str, name: &str) -> Result<types::Addon, Failure> {
+        let answer = self.send(|| self.eks.describe_addon().cluster_name(cluster).addon_name(name).send()).await?;
+        answer.addon.ok_or_else(|| Failure::incomplete("add-on"))
+    }
+
+    /// Every access entry of a cluster.
+    pub(crate) async fn access_entries(&self, cluster: &str) -> Result<BTreeMap<String, ObservedAccessEntry>, Failure> {
+        let principals = pages(|token| async move {
+            let page = self
+                .send(|| self.eks.list_access_entries().cluster_name(cluster).set_next_token(token.clone()).send())
+                .await?;
+            Ok((page.access_entries.unwrap_or_default(), page.next_token))
+        })
+        .await?;
+        each(principals, |principal| async move {
+            let Some(entry) = gone_is_none(self.access_entry(cluster, &principal).await)? else { return Ok(None) };
+            Ok(Some((principal, entry)))
+        })
+        .await
+    }
+
+    async fn access_entry(&self, cluster: &str, principal: &str) -> Result<ObservedAccessEntry, Failure> {
+        let answer = self
+            .send(|| self.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal).send())
+            .await?;
+        let entry = answer.access_entry.ok_or_else(|| Failure::incomplete("access entry"))?;
+        let policies = pages(|token| async move {
+            let page = self
+                .send(|| {
+                    let request = self.eks.list_associated_access_policies();
+                    request.cluster_name(cluster).principal_arn(principal).set_next_token(token.clone()).send()
+                })
+                .await?;
+            Ok((page.associated_access_policies.unwrap_or_default(), page.next_token))
+        })
+        .await?;
+        Ok(convert::access_entry(&entry, &policies))
+    }
+
+    /// One update, of the cluster or of a part of it.
+    pub(crate) async fn update(&self, cluster: &str, part: &Part, id: &str) -> Result<types::Update, Failure> {
+        let answer = self
+            .send(|| {
+                let request = self.eks.describe_update().name(cluster).update_id(id);
+                request.set_nodegroup_name(part.group()).set_addon_name(part.addon()).send()
+            })
+            .await?;
+        answer.update.ok_or_else(|| Failure::incomplete("update"))
+    }
+
+    /// The ids of the updates that run on the cluster or on a part of it.
+    pub(crate) async fn running_updates(&self, cluster: &str, part: &Part) -> Result<Vec<String>, Failure> {
+        let ids = pages(|token| async move {
+            let page = self
+                .send(|| {
+                    let request = self.eks.list_updates().name(cluster).set_next_token(token.clone());
+                    request.set_nodegroup_name(part.group()).set_addon_name(part.addon()).send()
+                })
+                .await?;
+            Ok((page.update_ids.unwrap_or_default(), page.next_token))
+        })
+        .await?;
+        let running = each(ids, |id| async move {
+            let update = gone_is_none(self.update(cluster, part, &id).await)?;
+            let runs = update.is_some_and(|update| update.status() == Some(&types::UpdateStatus::InProgress));
+            Ok(runs.then_some((id, ())))
+        })
+        .await?;
+        Ok(running.into_keys().collect())
+    }
+
+    /// Sends one change. `token` makes that a request which is sent twice counts once.
+    pub(crate) async fn change(&self, cluster: &str, change: &EksChange, token: &str) -> Result<Accepted, Failure> {
+        let eks = &self.eks;
+        match change {
+            EksChange::CreateCluster(new) => {
+                let access = types::CreateAccessConfigRequest::builder()
+                    .authentication_mode(convert::authentication_mode(new.authentication_mode))
+                    .bootstrap_cluster_creator_admin_permissions(new.creator_is_admin)
+                    .build();
+                let network = new
+                    .service_cidr
+                    .as_ref()
+                    .map(|cidr| types::KubernetesNetworkConfigRequest::builder().service_ipv4_cidr(cidr).build());
+                let logging = (!new.log_types.is_empty()).then(|| convert::logging(&new.log_types));
+                let encryption = new.encryption_key_arn.as_deref().map(|key| vec![convert::encryption(key)]);
+                self.send(|| {
+                    eks.create_cluster()
+                        .name(cluster)
+                        .version(new.version.to_string())
+                        .role_arn(&new.role_arn)
+                        .resources_vpc_config(convert::new_vpc(new))
+                        .set_kubernetes_network_config(network.clone())
+                        .set_logging(logging.clone())
+                        .set_encryption_config(encryption.clone())
+                        .access_config(access.clone())
+                        .set_upgrade_policy(new.support_type.map(convert::upgrade_policy))
+                        .set_deletion_protection(new.deletion_protection.then_some(true))
+                        .set_tags(Some(convert::map(&new.tags)))
+                        .client_request_token(token)
+                        .send()
+                })
+                .await?;
+                Ok(Accepted::ByStatus)
+            }
+            EksChange::UpgradeCluster { to, force } => {
+                let answer = self
+                    .send(|| {
+                        let request = eks.update_cluster_version().name(cluster).version(to.to_string());
+                        request.set_force(force.then_some(true)).client_request_token(token).send()
+                    })
+                    .await?;
+                Ok(accepted(answer.update))
+            }
+            EksChange::ConfigureCluster(setting) => {
+                let answer = self
+                    .send(|| {
+                        let request = eks.update_cluster_config().name(cluster).client_request_token(token);
+                        let request = match setting {
+                            ClusterSetting::EndpointAccess { .. } | ClusterSetting::Subnets { .. } => {
+                                request.set_resources_vpc_config(convert::changed_vpc(setting))
+                            }
+                            ClusterSetting::Logging(enabled) => request.logging(convert::logging(enabled)),
+                            ClusterSetting::AuthenticationMode(mode) => request.access_config(
+                                types::UpdateAccessConfigRequest::builder()
+                                    .authentication_mode(convert::authentication_mode(*mode))
+                                    .build(),
+                            ),
+                            ClusterSetting::SupportType(support) => {
+                                request.upgrade_policy(convert::upgrade_policy(*support))
+                            }
+                            ClusterSetting::DeletionProtection(on) => request.deletion_protection(*on),
+                        };
+                        request.send()
+                    })
+                    .await?;
+                Ok(accepted(answer.update))
+            }
+            EksChange::EncryptSecrets { key_arn } => {
+                let answer = self
+                    .send(|| {
+                        let request = eks.associate_encryption_config().cluster_name(cluster);
+                        request.encryption_config(convert::encryption(key_arn)).client_request_token(token).send()
+                    })
+                    .await?;
+                Ok(accepted(answer.update))
+            }
+            EksChange::DeleteCluster => {
+                self.send(|| eks.delete_cluster().name(cluster).send()).await?;
+                Ok(Accepted::ByStatus)
+            }
+            EksChange::CreateGroup(new) => {
+                self.send(|| {
+                    eks.create_nodegroup()
+                        .cluster_name(cluster)
+                        .nodegroup_name(&new.group)
+                        .version(new.version.to_string())
+                        .instance_types(&new.instance_type)
+                        .scaling_config(convert::new_scaling(new))
+                        .set_disk_size(new.disk_size_gb.map(convert::signed))
+                        .set_ami_type(new.ami_type.as_deref().map(Into::into))
+                        .capacity_type(if new.spot {
+                            types::CapacityTypes::Spot
+                        } else {
+                            types::CapacityTypes::OnDemand
+                        })
+                        .node_role(&new.node_role_arn)
+                        .set_subnets(Some(convert::list(&new.subnet_ids)))
+                        .set_labels((!new.labels.is_empty()).then(|| convert::map(&new.labels)))
+                        .set_taints(convert::new_taints(&new.taints))
+                        .set_update_config(new.max_surge.map(convert::update_config))
+                        .set_tags(Some(convert::map(&new.tags)))
+                        .client_request_token(token)
+                        .send()
+                })
+                .await?;
+                Ok(Accepted::ByStatus)
+            }
+            EksChange::UpgradeGroup { group, to, force } => {
+                let answer = self
+                    .send(|| {
+                        let request = eks.update_nodegroup_version().cluster_name(cluster).nodegroup_name(group);
+                        request
+                            .version(to.to_string())
+                            .set_force(force.then_some(true))
+                            .client_request_token(token)
+                            .send()
+                    })
+                    .await?;
+                Ok(accepted(answer.update))
+            }
+            EksChange::ConfigureGroup(settings) => {
+                let answer = self
+                    .send(|| {
+                        eks.update_nodegroup_config()
+                            .cluster_name(cluster)
+                            .nodegroup_name(&settings.group)
+                            .set_scaling_config(convert::changed_scaling(settings))
+                            .set_labels(convert::changed_labels(settings))
+                            .set_taints(convert::changed_taints(settings))
+                            .set_update_config(settings.max_surge.map(convert::update_config))
+                            .client_request_token(token)
+                            .send()
+                    })
+                    .await?;
+                Ok(accepted(answer.update))
+            }
+            EksChange::DeleteGroup { group } => {
+                self.send(|| eks.delete_nodegroup().cluster_name(cluster).nodegroup_name(group).send()).await?;
+                Ok(Accepted::ByStatus)
+            }
+            EksChange::CreateAddon { name, spec, tags } => {
+                self.send(|| {
+                    eks.create_addon()
+                        .cluster_name(cluster)
+                        .addon_name(name)
+                        .set_addon_version(spec.version.clone())
+                        .set_configuration_values(spec.configuration_values.clone())
+                        .set_service_account_role_arn(spec.service_account_role_arn.clone())
+                        .resolve_conflicts(convert::resolve_conflicts(spec.resolve_conflicts, true))
+                        .set_tags(Some(convert::map(tags)))
+                        .client_request_token(token)
+                        .send()
+                })
+                .await?;
+                Ok(Accepted::ByStatus)
+            }
+            EksChange::UpdateAddon { name, spec } => {
+                let answer = self
+                    .send(|| {
+                        eks.update_addon()
+                            .cluster_name(cluster)
+                            .addon_name(name)
+                            .set_addon_version(spec.version.clone())
+                            .set_configuration_values(spec.configuration_values.clone())
+                            .set_service_account_role_arn(spec.service_account_role_arn.clone())
+                            .resolve_conflicts(convert::resolve_conflicts(spec.resolve_conflicts, false))
+                            .client_request_token(token)
+                            .send()
+                    })
+                    .await?;
+                Ok(accepted(answer.update))
+            }
+            EksChange::DeleteAddon { name, preserve } => {
+                self.send(|| {
+                    let request = eks.delete_addon().cluster_name(cluster).addon_name(name);
+                    request.set_preserve(preserve.then_some(true)).send()
+                })
+                .await?;
+                Ok(Accepted::ByStatus)
+            }
+            EksChange::CreateAccessEntry { principal, entry_type, kubernetes_groups, username, tags } => {
+                self.send(|| {
+                    eks.create_access_entry()
+                        .cluster_name(cluster)
+                        .principal_arn(principal)
+                        .set_type(entry_type.clone())
+                        .set_kubernetes_groups(convert::some_list(kubernetes_groups))
+                        .set_username(username.clone())
+                        .set_tags(Some(convert::map(tags)))
+                        .client_request_token(token)
+                        .send()
+                })
+                .await?;
+                Ok(Accepted::Done)
+            }
+            EksChange::UpdateAccessEntry { principal, kubernetes_groups, username } => {
+                self.send(|| {
+                    eks.update_access_entry()
+                        .cluster_name(cluster)
+                        .principal_arn(principal)
+                        .set_kubernetes_groups(Some(convert::list(kubernetes_groups)))
+                        .set_username(username.clone())
+                        .client_request_token(token)
+                        .send()
+                })
+                .await?;
+                Ok(Accepted::Done)
+            }
+            EksChange::DeleteAccessEntry { principal } => {
+                self.send(|| eks.delete_access_entry().cluster_name(cluster).principal_arn(principal).send()).await?;
+                Ok(Accepted::Done)
+            }
+            EksChange::GrantPolicy { principal, policy, scope } => {
+                let scope: &AccessScope = scope;
+                self.send(|| {
+                    let request = eks.associate_access_policy().cluster_name(cluster).principal_arn(principal);
+                    request.policy_arn(policy).access_scope(convert::access_scope(scope)).send()
+                })
+                .await?;
+                Ok(Accepted::Done)
+            }
+            EksChange::RevokePolicy { principal, policy } => {
+                self.send(|| {
+                    let request = eks.disassociate_access_policy().cluster_name(cluster).principal_arn(principal);
+                    request.policy_arn(policy).send()
+                })
+                .await?;
+                Ok(Accepted::Done)
+            }
+            EksChange::Tag { arn, tags } => {
+                self.send(|| eks.tag_resource().resource_arn(arn).set_tags(Some(convert::map(tags))).send()).await?;
+                Ok(Accepted::Done)
+            }
+            EksChange::Untag { arn, keys } => {
+                self.send(|| eks.untag_resource().resource_arn(arn).set_tag_keys(Some(convert::list(keys))).send())
+                    .await?;
+                Ok(Accepted::Done)
+            }
+        }
+    }
+}
+
+/// A part of a cluster that has updates of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The cluster itself.
+    Cluster,
+    /// A node group.
+    Group(String),
+    /// An add-on.
+    Addon(String),
+}
+
+impl Part {
+    fn group(&self) -> Option<String> {
+        match self {
+            Self::Group(name) => Some(name.clone()),
+            Self::Cluster | Self::Addon(_) => None,
+        }
+    }
+
+    fn addon(&self) -> Option<String> {
+        match self {
+            Self::Addon(name) => Some(name.clone()),
+            Self::Cluster | Self::Group(_) => None,
+        }
+    }
+}
+
+fn accepted(update: Option<types::Update>) -> Accepted {
+    match update.and_then(|update| update.id) {
+        Some(id) => Accepted::Update(id),
+        // An endpoint that tells no id leaves the status.
+        None => Accepted::ByStatus,
+    }
+}
+
+/// What was listed and is gone a moment later was being deleted, and is no failure.
+fn gone_is_none<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(failure) if failure.kind == ErrorKind::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Walks through the pages of a list.
+async fn pages<T, F>(page: impl Fn(Option<String>) -> F) -> Result<Vec<T>, Failure>
+where
+    F: Future<Output = Result<(Vec<T>, Option<String>), Failure>>,
+{
+    let mut all = Vec::new();
+    let mut token = None;
+    for _ in 0..MAX_PAGES {
+        let (items, next) = page(token).await?;
+        all.extend(items);
+        match next.filter(|next| !next.is_empty()) {
+            Some(next) => token = Some(next),
+            None => return Ok(all),
+        }
+    }
+    Err(Failure::new(ErrorKind::Protocol, format!("the list has more than {MAX_PAGES} pages")))
+}
+
+/// Asks about each of several names, a few at a time.
+async fn each<T, F>(names: Vec<String>, question: impl Fn(String) -> F) -> Result<BTreeMap<String, T>, Failure>
+where
+    F: Future<Output = Result<Option<(String, T)>, Failure>>,
+{
+    futures::stream::iter(names)
+        .map(question)
+        .buffer_unordered(SIDE_BY_SIDE)
+        .try_filter_map(|found| std::future::ready(Ok(found)))
+        .try_collect()
+        .await
+}
+
+/// The STS address of environment variables or profile, for which the SDK itself has no accessor.
+fn sts_endpoint_of_environment(sdk: &SdkConfig) -> Option<String> {
+    let key =
+        ServiceConfigKey::builder().service_id("STS").env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
+    sdk.service_config().and_then(|config| config.load_config(key)).or_else(|| sdk.endpoint_url().map(str::to_owned))
+}
+
+/// The public STS address of a region, in its partition.
+async fn default_sts_endpoint(sdk: &SdkConfig) -> Result<String, Failure> {
+    let unusable = |error: aws_sdk_eks::error::BoxError| Failure::new(ErrorKind::InvalidConfig, error);
+    let params = Params::builder()
+        .region(sdk.region().map(ToString::to_string).unwrap_or_default())
+        .use_fips(sdk.use_fips().unwrap_or_default())
+        .use_dual_stack(sdk.use_dual_stack().unwrap_or_default())
+        .build()
+        .map_err(|error| unusable(error.into()))?;
+    let endpoint = DefaultResolver::new().resolve_endpoint(&params).await.map_err(unusable)?;
+    Ok(endpoint.url().to_owned())
+}
