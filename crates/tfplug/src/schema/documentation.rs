@@ -729,7 +729,7 @@ mod tests {
 
             ### Required
 
-            - `name` (String) Name of the environment. Changing it replaces the resource.
+            - `name` (String) Name of the environment. Changing this replaces the object.
             - `rule` (Block List, Min: 1, Max: 2) Rules. (see [below for nested schema](#nestedblock--rule))
 
             ### Optional
@@ -758,7 +758,7 @@ mod tests {
 
             Required:
 
-            - `mode` (String) What runs on it. Must be one of `system`, `user`.
+            - `mode` (String) What runs on it. Must be one of "system", "user".
 
             Optional:
 
@@ -855,7 +855,7 @@ mod tests {
 
             Each element has:
 
-            - `mode` (String) What runs on it. Must be one of `system`, `user`.
+            - `mode` (String) What runs on it. Must be one of "system", "user".
             - `autoscale` (Attributes) How it grows. (see [below for nested schema](#nestedatt--result--autoscale))
             - `status` (String) Where it stands.
 
