@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 pub use expression::PathExpression;
 pub use modifier::PlanModifier;
+pub use rules::{SchemaError, SchemaUse, check_descriptions, check_provider_schemas, check_schema};
 pub use validator::Validator;
 
 use crate::value::{Type, Value};
