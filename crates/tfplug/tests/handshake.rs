@@ -242,7 +242,7 @@ async fn an_unreadable_client_certificate_is_refused() {
 async fn stray_output_becomes_log_lines() {
     let mut plugin = Plugin::new()
         .env("TF_LOG", "trace")
-        .env("FIXTURE_PRINT_BEFORE", "1|6|stray|before\n")
+        .env("FIXTURE_PRINT_BEFORE", "1|6|stray|before|")
         .env("FIXTURE_PRINT_AFTER", "stray after")
         .start()
         .await;
@@ -250,7 +250,7 @@ async fn stray_output_becomes_log_lines() {
     let channel = plugin.connect().await.unwrap();
     schema(&channel).await.unwrap();
     // What was printed in the call is logged by another thread; asking until it is there needs no guess.
-    let printed = ["1|6|stray|before", "stray after", "printed in a call"];
+    let printed = ["1|6|stray|before|stray after", "printed in a call"];
     plugin.logged(&printed).await;
     plugin.shutdown(channel).await;
     for line in plugin.stderr().await.lines() {

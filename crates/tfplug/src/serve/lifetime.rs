@@ -37,22 +37,28 @@ pub(super) enum Owner {
     Developer,
 }
 
-/// Waits for the first reason to end.
-///
-/// Signals count from the first poll on, and the parent from the construction.
-pub(super) fn end(
+/// The process that started us, to be asked for before that can know of us and end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parent(u32);
+
+impl Parent {
+    pub(super) fn now() -> Parent {
+        Parent(parent_id())
+    }
+}
+
+/// Waits for the first reason to end. Signals count from the first poll on.
+pub(super) async fn end(
     owner: Owner,
+    parent: Parent,
     shutdown: CancellationToken,
     connected: CancellationToken,
-) -> impl Future<Output = End> {
-    let parent = parent_id();
-    async move {
-        tokio::select! {
-            () = shutdown.cancelled() => End::Shutdown,
-            end = signalled(owner) => end,
-            () = parent_gone(parent), if owner == Owner::Cli => End::ParentGone,
-            () = never_connected(connected), if owner == Owner::Cli => End::NeverConnected,
-        }
+) -> End {
+    tokio::select! {
+        () = shutdown.cancelled() => End::Shutdown,
+        end = signalled(owner) => end,
+        () = gone(parent), if owner == Owner::Cli => End::ParentGone,
+        () = never_connected(connected), if owner == Owner::Cli => End::NeverConnected,
     }
 }
 
@@ -69,7 +75,7 @@ fn parent_id() -> u32 {
 
 /// The system gives the child of a process that ended to another one.
 #[cfg(unix)]
-async fn parent_gone(parent: u32) {
+async fn gone(Parent(parent): Parent) {
     let mut poll = tokio::time::interval(PARENT_POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while parent_id() == parent {
@@ -105,7 +111,7 @@ fn parent_id() -> u32 {
 
 /// Other systems have no cheap answer; there the CLI's own handling of its children is relied on.
 #[cfg(not(unix))]
-async fn parent_gone(_parent: u32) {
+async fn gone(_: Parent) {
     std::future::pending().await
 }
 
@@ -130,13 +136,13 @@ mod tests {
     async fn shutdown_ends_it() {
         let shutdown = CancellationToken::new();
         shutdown.cancel();
-        assert_eq!(end(Owner::Cli, shutdown, CancellationToken::new()).await, End::Shutdown);
+        assert_eq!(end(Owner::Cli, Parent::now(), shutdown, CancellationToken::new()).await, End::Shutdown);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_plugin_that_nobody_connects_to_ends() {
         let none = CancellationToken::new;
-        assert_eq!(end(Owner::Cli, none(), none()).await, End::NeverConnected);
+        assert_eq!(end(Owner::Cli, Parent::now(), none(), none()).await, End::NeverConnected);
     }
 
     #[tokio::test(start_paused = true)]
@@ -145,13 +151,13 @@ mod tests {
         connected.cancel();
         let day = Duration::from_secs(24 * 3600);
         let shutdown = CancellationToken::new;
-        assert!(tokio::time::timeout(day, end(Owner::Cli, shutdown(), connected)).await.is_err());
-        assert!(tokio::time::timeout(day, end(Owner::Developer, shutdown(), shutdown())).await.is_err());
+        assert!(tokio::time::timeout(day, end(Owner::Cli, Parent::now(), shutdown(), connected)).await.is_err());
+        assert!(tokio::time::timeout(day, end(Owner::Developer, Parent::now(), shutdown(), shutdown())).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
     async fn another_parent_is_no_parent() {
-        parent_gone(parent_id() + 1).await;
-        assert!(tokio::time::timeout(PARENT_POLL * 100, parent_gone(parent_id())).await.is_err());
+        gone(Parent(parent_id() + 1)).await;
+        assert!(tokio::time::timeout(PARENT_POLL * 100, gone(Parent::now())).await.is_err());
     }
 }

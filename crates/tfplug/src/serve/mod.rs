@@ -49,7 +49,7 @@ use tokio_util::sync::CancellationToken;
 use crate::logging;
 use crate::proto::tfplugin6::provider_server::Provider;
 use handshake::{Request, RequestError};
-use lifetime::Owner;
+use lifetime::{Owner, Parent};
 use listener::{Bound, Listener};
 use services::Services;
 use stdout::HandshakeOutput;
@@ -164,12 +164,14 @@ struct Process {
     bound: Bound,
     tls: Option<Arc<ServerConfig>>,
     owner: Owner,
+    parent: Parent,
     /// Open until the end: its closing would tell the CLI that we are gone.
     _output: Option<HandshakeOutput>,
 }
 
 /// Everything up to the handshake line, which does not wait for a runtime or the provider: the socket holds callers.
 fn start_plugin(network: Network) -> Result<Process, ServeError> {
+    let parent = Parent::now();
     let mut request = Request::from_env(|key| std::env::var_os(key))?;
     let mut output = HandshakeOutput::take().map_err(ServeError::Output)?;
     let (tls, certificate) = request.client_certificate.take().map(tls::server_config).transpose()?.unzip();
@@ -177,7 +179,7 @@ fn start_plugin(network: Network) -> Result<Process, ServeError> {
         Bound::bind(network, request.socket_dir.clone(), request.ports.clone()).map_err(ServeError::Listen)?;
     output.write_line(&request.answer(&address, certificate.as_ref())).map_err(ServeError::Output)?;
     tracing::debug!(%address, tls = tls.is_some(), "handshake");
-    Ok(Process { bound, tls, owner: Owner::Cli, _output: Some(output) })
+    Ok(Process { bound, tls, owner: Owner::Cli, parent, _output: Some(output) })
 }
 
 fn start_debug(options: Options, env_file: Option<PathBuf>) -> Result<Process, ServeError> {
@@ -191,7 +193,7 @@ fn start_debug(options: Options, env_file: Option<PathBuf>) -> Result<Process, S
         .write_all(debug::announcement(&line).as_bytes())
         .and_then(|()| stdout.flush())
         .map_err(ServeError::Output)?;
-    Ok(Process { bound, tls: None, owner: Owner::Developer, _output: None })
+    Ok(Process { bound, tls: None, owner: Owner::Developer, parent: Parent::now(), _output: None })
 }
 
 impl Process {
@@ -205,7 +207,7 @@ impl Process {
         let result = runtime.block_on(async {
             let shutdown = CancellationToken::new();
             let connected = CancellationToken::new();
-            let ended = lifetime::end(self.owner, shutdown.clone(), connected.clone());
+            let ended = lifetime::end(self.owner, self.parent, shutdown.clone(), connected.clone());
             let listener = self.bound.into_listener().map_err(ServeError::Listen)?;
             let end = CancellationToken::new();
             let services = Services::new(provider(), shutdown, end.clone()).await;
