@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::eks::{EksObserved, EksSpec};
 use crate::error::ServerText;
 use crate::memory::{MemoryObserved, MemorySpec};
+use crate::operation::Subject;
 
 /// Why a text is not what it should be: what was expected, and where the text first differs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -1042,6 +1043,15 @@ pub enum CloudObserved {
 }
 
 impl Observed {
+    /// How a part of the environment is, and why; `None` where there is no such part, or its status is not told.
+    pub fn status_of(&self, subject: &Subject) -> Option<(Status, Option<&ServerText>)> {
+        match subject {
+            Subject::Cluster => Some((self.status, self.status_reason.as_ref())),
+            Subject::NodePool(name) => self.node_pools.get(name).map(|pool| (pool.status, pool.status_reason.as_ref())),
+            Subject::Addon(_) | Subject::AccessEntry(_) => None,
+        }
+    }
+
     /// Whether an operation runs on the environment or a pool of it.
     pub fn is_changing(&self) -> bool {
         self.status.is_changing() || self.node_pools.values().any(|pool| pool.status.is_changing())

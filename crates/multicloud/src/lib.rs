@@ -3,6 +3,8 @@
 mod access;
 pub mod backend;
 pub mod clock;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod driver;
 #[cfg(feature = "eks")]
 pub mod eks;

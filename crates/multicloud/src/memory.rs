@@ -93,8 +93,8 @@ pub struct Entry {
     pub time: Duration,
     /// Which method.
     pub call: &'static str,
-    /// What was to be written; `None` for questions.
-    pub write: Option<(Action, Subject)>,
+    /// What was to be written, and where; `None` for questions.
+    pub write: Option<(EnvironmentId, Action, Subject)>,
     /// Whether anything was changed.
     pub committed: bool,
 }
@@ -137,12 +137,13 @@ pub enum Disturbance {
 #[derive(Debug, Default)]
 struct State {
     clusters: BTreeMap<EnvironmentName, Observed>,
-    operations: BTreeMap<String, Record>,
+    running: BTreeMap<String, Record>,
+    ended: BTreeMap<String, Progress>,
     tokens: BTreeMap<String, Operation>,
     next_id: u64,
     journal: Vec<Entry>,
     faults: Vec<Fault>,
-    failing: Vec<(Action, Subject, String)>,
+    failing: Vec<(EnvironmentName, Action, Subject, String)>,
     forgetful: bool,
     read_lag: Duration,
     /// What the clusters were at which time, for reads that lag.
@@ -155,7 +156,6 @@ struct Record {
     change: MemoryChange,
     ends_at: Duration,
     fails: Option<String>,
-    ended: Option<Progress>,
 }
 
 impl MemoryCloud {
@@ -175,8 +175,8 @@ impl MemoryCloud {
     }
 
     /// Lets the next operation of that sort be accepted and then fail.
-    pub fn fail_next(&self, action: Action, subject: Subject, reason: &str) {
-        self.state().failing.push((action, subject, reason.to_owned()));
+    pub fn fail_next(&self, environment: &EnvironmentName, action: Action, subject: Subject, reason: &str) {
+        self.state().failing.push((environment.clone(), action, subject, reason.to_owned()));
     }
 
     /// Whether operations are unknown as soon as they were accepted.
@@ -216,11 +216,11 @@ impl MemoryCloud {
     }
 
     /// Notes a call, and says what goes wrong with it.
-    fn disturb(&self, call: &'static str, write: Option<(Action, Subject)>) -> Option<Disturbance> {
+    fn disturb(&self, call: &'static str, write: Option<(EnvironmentId, Action, Subject)>) -> Option<Disturbance> {
         let time = self.clock.now();
         let mut state = self.state();
         let meets = |on: &FaultOn| match on {
-            FaultOn::Write(action, subject) => write.as_ref().is_some_and(|(a, s)| a == action && s == subject),
+            FaultOn::Write(action, subject) => write.as_ref().is_some_and(|(_, a, s)| a == action && s == subject),
             FaultOn::AnyWrite => write.is_some(),
             FaultOn::AnyQuestion => write.is_none(),
         };
@@ -263,9 +263,8 @@ impl MemoryCloud {
         if let Some(operation) = state.tokens.get(token.as_str()) {
             return Ok(operation.clone());
         }
-        let blocked = state.operations.values().any(|record| {
-            record.ended.is_none()
-                && record.operation.environment == *id
+        let blocked = state.running.values().any(|record| {
+            record.operation.environment == *id
                 && (record.operation.subject == step.subject
                     || record.operation.subject == Subject::Cluster
                     || step.subject == Subject::Cluster)
@@ -275,9 +274,10 @@ impl MemoryCloud {
         }
         state.next_id += 1;
         let number = state.next_id;
-        let fails =
-            state.failing.iter().position(|(action, subject, _)| *action == step.action && *subject == step.subject);
-        let fails = fails.map(|index| state.failing.remove(index).2);
+        let failing = state.failing.iter().position(|(environment, action, subject, _)| {
+            environment == id.name() && *action == step.action && *subject == step.subject
+        });
+        let fails = failing.map(|index| state.failing.remove(index).3);
         match (state.clusters.get_mut(id.name()), change) {
             (None, MemoryChange::CreateCluster { class, version, tags, network, deletion_protection }) => {
                 let cluster = Observed {
@@ -363,9 +363,8 @@ impl MemoryCloud {
             MemoryChange::CreatePool { .. } | MemoryChange::DeletePool | MemoryChange::DeleteCluster => POOL_TIME,
             MemoryChange::UpdateCluster { .. } | MemoryChange::UpdatePool { .. } => UPDATE_TIME,
         };
-        let record =
-            Record { operation: operation.clone(), change: change.clone(), ends_at: now + takes, fails, ended: None };
-        state.operations.insert(format!("operation-{number}"), record);
+        let record = Record { operation: operation.clone(), change: change.clone(), ends_at: now + takes, fails };
+        state.running.insert(format!("operation-{number}"), record);
         state.tokens.insert(token.as_str().to_owned(), operation.clone());
         if let Some(entry) = state.journal.last_mut() {
             entry.committed = true;
@@ -377,23 +376,19 @@ impl MemoryCloud {
 
 impl State {
     fn remember(&mut self, now: Duration) {
+        let oldest_seen = now.saturating_sub(self.read_lag);
+        let passed = self.history.iter().take_while(|(time, _)| *time <= oldest_seen).count();
+        self.history.drain(..passed.saturating_sub(1));
         self.history.push((now, self.clusters.clone()));
     }
 
     fn end_operations(&mut self, now: Duration) {
-        let mut due: Vec<(Duration, String)> = self
-            .operations
-            .iter()
-            .filter(|(_, record)| record.ended.is_none() && record.ends_at <= now)
-            .map(|(key, record)| (record.ends_at, key.clone()))
-            .collect();
-        due.sort();
-        for (time, key) in due {
-            if let Some(record) = self.operations.get_mut(&key) {
-                let ended = end_operation(record, &mut self.clusters);
-                record.ended = Some(ended);
-            }
-            self.remember(time);
+        let due = |record: &Record| record.ends_at <= now;
+        let mut due: Vec<(String, Record)> = self.running.extract_if(.., |_, record| due(record)).collect();
+        due.sort_by_key(|(_, record)| record.ends_at);
+        for (key, record) in due {
+            self.ended.insert(key, end_operation(&record, &mut self.clusters));
+            self.remember(record.ends_at);
         }
     }
 
@@ -587,7 +582,7 @@ impl Backend for MemoryBackend {
 
     async fn begin(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
         let lost = || Err(error(ErrorKind::Ambiguous, "begin", format!("{id}, {}", step.subject)));
-        match self.cloud.disturb("begin", Some((step.action, step.subject.clone()))) {
+        match self.cloud.disturb("begin", Some((id.clone(), step.action, step.subject.clone()))) {
             None => self.cloud.accept(id, step, token),
             Some(Disturbance::Refused(kind)) => Err(error(kind, "begin", format!("{id}, {}", step.subject))),
             Some(Disturbance::RequestLost) => lost(),
@@ -603,10 +598,12 @@ impl Backend for MemoryBackend {
     async fn poll(&self, operation: &Operation) -> Result<Progress> {
         self.cloud
             .ask("poll", operation, |state| {
-                let record = operation.reference.as_ref().and_then(|reference| state.operations.get(reference));
-                Ok(match record {
-                    Some(record) if !state.forgetful => record.ended.clone().unwrap_or(Progress::Running),
-                    Some(_) | None => Progress::Unknown,
+                let reference = operation.reference.as_deref().unwrap_or_default();
+                Ok(match state.ended.get(reference) {
+                    Some(_) | None if state.forgetful => Progress::Unknown,
+                    Some(ended) => ended.clone(),
+                    None if state.running.contains_key(reference) => Progress::Running,
+                    None => Progress::Unknown,
                 })
             })
             .await
@@ -615,8 +612,7 @@ impl Backend for MemoryBackend {
     async fn find_running(&self, id: &EnvironmentId) -> Result<Vec<Operation>> {
         self.cloud
             .ask("find_running", id, |state| {
-                let running = state.operations.values().filter(|record| record.ended.is_none());
-                let operations = running.map(|record| record.operation.clone());
+                let operations = state.running.values().map(|record| record.operation.clone());
                 Ok(operations.filter(|operation| operation.environment == *id && !state.forgetful).collect())
             })
             .await
@@ -819,4 +815,110 @@ pub(crate) fn example_spec(name: &str) -> EnvironmentSpec {
 #[cfg(test)]
 pub(crate) fn example_step(pool: &str) -> Step {
     delete_pool(0, &pool.parse().unwrap())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::VirtualClock;
+    use crate::conformance::{SUITE, World};
+
+    /// How far reads lag behind, where they do.
+    const LAG: Duration = Duration::from_secs(15);
+
+    struct MemoryWorld {
+        clock: VirtualClock,
+        cloud: Arc<MemoryCloud>,
+    }
+
+    impl MemoryWorld {
+        fn new() -> Self {
+            let clock = VirtualClock::new();
+            Self { cloud: MemoryCloud::new(Arc::new(clock.clone())), clock }
+        }
+    }
+
+    #[async_trait]
+    impl World for MemoryWorld {
+        fn client(&self) -> Arc<dyn Backend> {
+            Arc::new(self.cloud.backend())
+        }
+
+        fn clock(&self) -> Arc<dyn Clock> {
+            Arc::new(self.clock.clone())
+        }
+
+        fn poll_interval(&self) -> Duration {
+            Duration::from_secs(10)
+        }
+
+        fn spec(&self, name: &str) -> EnvironmentSpec {
+            let mut spec = example_spec(name);
+            spec.kubernetes.version = self.versions()[0];
+            spec
+        }
+
+        fn versions(&self) -> Vec<KubernetesVersion> {
+            ["1.31", "1.32", "1.33"].map(|version| version.parse().unwrap()).to_vec()
+        }
+
+        fn change_immutable(&self, spec: &mut EnvironmentSpec) {
+            spec.cloud = CloudSpec::Memory(MemorySpec { class: "other".to_owned() });
+        }
+
+        async fn writes(&self, id: &EnvironmentId) -> Vec<(Action, Subject)> {
+            let committed = self.cloud.journal().into_iter().filter(|entry| entry.committed);
+            let writes = committed.filter_map(|entry| entry.write);
+            writes.filter(|(at, _, _)| at == id).map(|(_, action, subject)| (action, subject)).collect()
+        }
+
+        async fn inject(&self, fault: Fault) {
+            self.cloud.inject(fault);
+        }
+
+        async fn fail_next(&self, id: &EnvironmentId, action: Action, subject: Subject) {
+            self.cloud.fail_next(id.name(), action, subject, "the cloud has no machines left");
+        }
+
+        async fn plant(&self, spec: &EnvironmentSpec, tags: BTreeMap<String, String>) {
+            let id = EnvironmentId::Memory { name: spec.name.clone() };
+            let mut step = plan_creation(spec).remove(0);
+            if let Change::Memory(MemoryChange::CreateCluster { tags: made_with, .. }) = &mut step.change {
+                *made_with = tags;
+            }
+            self.cloud.accept(&id, &step, &IdempotencyToken::random()).unwrap();
+            self.clock.sleep(CREATE_CLUSTER_TIME + LAG).await;
+        }
+
+        async fn delete_pool_outside(&self, id: &EnvironmentId, pool: &PoolName) {
+            self.cloud.edit(|clusters| {
+                if let Some(cluster) = clusters.get_mut(id.name()) {
+                    cluster.node_pools.remove(pool);
+                }
+            });
+            self.clock.sleep(LAG).await;
+        }
+    }
+
+    #[test]
+    fn conforms() {
+        for scenario in SUITE {
+            eprintln!("{}", scenario.name);
+            let world = MemoryWorld::new();
+            let done = world.clock.run((scenario.run)(&world));
+            assert!(done.is_some(), "{} waits for what never comes", scenario.name);
+        }
+    }
+
+    #[test]
+    fn conforms_where_operations_are_forgotten_and_reads_lag() {
+        for scenario in SUITE {
+            eprintln!("{}", scenario.name);
+            let world = MemoryWorld::new();
+            world.cloud.set_forgetful(true);
+            world.cloud.set_read_lag(LAG);
+            let done = world.clock.run((scenario.run)(&world));
+            assert!(done.is_some(), "{} waits for what never comes", scenario.name);
+        }
+    }
 }

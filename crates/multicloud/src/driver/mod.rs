@@ -34,6 +34,9 @@ pub const PROPAGATION_LIMIT: Duration = Duration::from_secs(180);
 /// How long what a cloud reported as done may still read as before.
 pub const SETTLE_LIMIT: Duration = Duration::from_secs(300);
 
+/// How far a read may lag behind what was accepted, where nothing but reading tells how an operation ended.
+pub const STALE_LIMIT: Duration = Duration::from_secs(60);
+
 /// How often one step is sent again after a reply was lost. Each time is preceded by reading back.
 pub const MAX_AMBIGUOUS_SENDS: u32 = 5;
 
@@ -382,11 +385,9 @@ impl<'a> Session<'a> {
     async fn update(&mut self, desired: &EnvironmentSpec) -> Result<()> {
         self.refuse_invalid(desired)?;
         let id = self.id()?.clone();
-        let found = match self.read(&id).await? {
-            Some(observed) => Some(observed),
-            None => self.confirm_gone(&id).await?,
+        let Some(observed) = self.read_expected(&id).await? else {
+            return Err(self.error(ErrorKind::NotFound).with_source(Refusal::Gone));
         };
-        let Some(observed) = found else { return Err(self.error(ErrorKind::NotFound).with_source(Refusal::Gone)) };
         self.check_identity(&observed)?;
         self.check_differences(&observed, desired)?;
         self.converge(&id, Some(desired)).await
@@ -574,11 +575,31 @@ impl<'a> Session<'a> {
                 Progress::Unknown => {
                     // Without a step, the caller reads and plans anew.
                     let Some((step, desired)) = step else { return Ok(Waited { failure: None, at_once }) };
-                    if !self.is_open(&operation.environment, step, desired).await? {
-                        return Ok(Waited { failure: None, at_once });
+                    let observed = self.read(&operation.environment).await?;
+                    let status = observed.as_ref().and_then(|observed| observed.status_of(&step.subject));
+                    match (status, step.action) {
+                        (Some((Status::Failed, reason)), Action::Create | Action::Delete) => {
+                            // It may still be what was there before.
+                            let now = self.driver.clock.now();
+                            if now.saturating_sub(*unknown_since.get_or_insert(now)) >= STALE_LIMIT {
+                                let unexplained = || ServerText::new("the cloud does not say why");
+                                let failure = Some(reason.cloned().unwrap_or_else(unexplained));
+                                return Ok(Waited { failure, at_once });
+                            }
+                            self.pause(self.driver.poll_interval).await?;
+                        }
+                        (Some((status, _)), _) if status.is_changing() => {
+                            unknown_since = None;
+                            self.pause(self.driver.poll_interval).await?;
+                        }
+                        (Some(_) | None, _) => {
+                            if self.is_done(observed.as_ref(), step, desired)? {
+                                return Ok(Waited { failure: None, at_once });
+                            }
+                            let forgotten = || Refusal::Forgotten(operation.to_string());
+                            self.settle(&mut unknown_since, SETTLE_LIMIT, forgotten).await?;
+                        }
                     }
-                    let forgotten = || Refusal::Forgotten(operation.to_string());
-                    self.settle(&mut unknown_since, SETTLE_LIMIT, forgotten).await?;
                 }
             }
             at_once = false;
@@ -640,13 +661,13 @@ impl<'a> Session<'a> {
         Ok(if open { ReadBack::Open } else { ReadBack::Done })
     }
 
-    async fn is_open(&self, id: &EnvironmentId, step: &Step, desired: Option<&EnvironmentSpec>) -> Result<bool> {
-        let observed = self.read(id).await?;
+    /// Whether what was read no longer calls for a step.
+    fn is_done(&self, observed: Option<&Observed>, step: &Step, desired: Option<&EnvironmentSpec>) -> Result<bool> {
         if observed.is_none() && desired.is_some() {
-            return Ok(true);
+            return Ok(false);
         }
-        let steps = self.driver.backend.plan(observed.as_ref(), desired)?;
-        Ok(steps.iter().any(|planned| planned.is_same_change(step)))
+        let steps = self.driver.backend.plan(observed, desired)?;
+        Ok(!steps.iter().any(|planned| planned.is_same_change(step)))
     }
 
     /// Reads, and waits for all that runs, until nothing does.
@@ -689,6 +710,20 @@ impl<'a> Session<'a> {
         known.fresh = true;
         known.exists |= observed.is_some();
         Ok(observed)
+    }
+
+    /// Reads what should be there. What an operation was just accepted for may take its time to show.
+    async fn read_expected(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
+        let mut unseen_since = None;
+        loop {
+            if let Some(observed) = self.read(id).await? {
+                return Ok(Some(observed));
+            }
+            if self.run.running.is_empty() {
+                return self.confirm_gone(id).await;
+            }
+            self.settle(&mut unseen_since, PROPAGATION_LIMIT, || Refusal::Gone).await?;
+        }
     }
 
     /// Asks again, a little later, whether an environment is gone.

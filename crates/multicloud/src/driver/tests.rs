@@ -67,7 +67,7 @@ impl Bench {
     /// What took effect, in order.
     fn writes(&self) -> Vec<String> {
         let name = |entry: Entry| {
-            let (action, subject) = entry.write.filter(|_| entry.committed)?;
+            let (_, action, subject) = entry.write.filter(|_| entry.committed)?;
             Some(format!("{action:?} {subject}"))
         };
         self.cloud.journal().into_iter().filter_map(name).collect()
