@@ -22,6 +22,8 @@ pub mod resource;
 pub mod schema;
 pub mod serve;
 mod server;
+pub mod testing;
+pub mod timeouts;
 pub mod value;
 
 pub use action::{Action, ActionProgress};

@@ -5,7 +5,7 @@
 //! that loses no object.
 
 mod apply;
-mod convert;
+pub(crate) mod convert;
 mod ephemeral;
 mod guard;
 mod import;
@@ -29,6 +29,7 @@ use crate::proto::tfplugin6 as wire;
 use crate::provider::{Configure, Offers, Provider};
 use crate::resource::{AnyResource, typed};
 use crate::schema::Schema;
+use crate::value::Type;
 
 /// Serves a [`Provider`] over the plugin protocol. Cloning it is cheap; clones are the same server.
 pub struct Server<P: Provider>(Arc<Inner<P>>);
@@ -63,6 +64,29 @@ impl<P: Provider> Server<P> {
             configured: RwLock::new(None),
             stop: Mutex::new(CancellationToken::new()),
         }))
+    }
+}
+
+/// The types of what is offered, for the stand-in of core in [`crate::testing`].
+impl<P: Provider> Server<P> {
+    pub(crate) fn config_type(&self) -> Type {
+        self.0.config_schema().block.value_type()
+    }
+
+    pub(crate) fn resource_type(&self, type_name: &str) -> Option<Type> {
+        self.0.offers().resources.get(type_name).map(|resource| resource.state_type().clone())
+    }
+
+    pub(crate) fn identity_type(&self, type_name: &str) -> Option<Type> {
+        self.0.offers().resources.get(type_name)?.identity_schema().map(|schema| schema.block.value_type())
+    }
+
+    pub(crate) fn data_source_type(&self, type_name: &str) -> Option<Type> {
+        self.0.offers().data_sources.get(type_name).map(|source| source.schema().block.value_type())
+    }
+
+    pub(crate) fn ephemeral_type(&self, type_name: &str) -> Option<Type> {
+        self.0.offers().ephemeral_resources.get(type_name).map(|ephemeral| ephemeral.schema().block.value_type())
     }
 }
 
