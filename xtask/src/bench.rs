@@ -31,6 +31,9 @@ pub(crate) struct Options {
     /// The numbers of environments to plan and apply; may be given more than once.
     #[arg(long = "environments", default_values_t = [20, 1000])]
     environments: Vec<u32>,
+    /// Measures starts, schemas and memory only.
+    #[arg(long)]
+    starts_only: bool,
     /// The command line that plans and applies; terraform if it is in PATH unless given, else tofu.
     #[arg(long, value_enum)]
     with: Option<Flavour>,
@@ -51,6 +54,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let providers: Vec<&Path> =
         [ours.as_path()].into_iter().chain(options.peers.iter().map(PathBuf::as_path)).collect();
     starts(&providers, options.rounds)?;
+    if options.starts_only {
+        return Ok(ExitCode::SUCCESS);
+    }
     let program = Flavour::find(options.with)?;
     for &count in &options.environments {
         environments(&ours, &program, count)?;
