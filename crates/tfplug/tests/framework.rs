@@ -698,3 +698,8 @@ async fn a_resource_without_client_says_so() {
     assert_eq!(messages[0].summary, "Provider not configured");
     let _: NoIdentity = NoIdentity;
 }
+
+#[test]
+fn the_schemas_obey_core() {
+    assert_eq!(tfplug::Server::new(TestProvider).check(), []);
+}

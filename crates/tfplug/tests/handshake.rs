@@ -1,6 +1,8 @@
 //! The transport as the CLI sees it: a plugin process is started with the CLI's environment, answers with its line, is
 //! called over the socket that the line names, and ended.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in the functions that it calls too")]
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

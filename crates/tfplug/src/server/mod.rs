@@ -28,7 +28,7 @@ use crate::model::Model;
 use crate::proto::tfplugin6 as wire;
 use crate::provider::{Configure, Offers, Provider};
 use crate::resource::{AnyResource, typed};
-use crate::schema::Schema;
+use crate::schema::{Schema, SchemaError};
 use crate::value::Type;
 
 /// Serves a [`Provider`] over the plugin protocol. Cloning it is cheap; clones are the same server.
@@ -64,6 +64,13 @@ impl<P: Provider> Server<P> {
             configured: RwLock::new(None),
             stop: Mutex::new(CancellationToken::new()),
         }))
+    }
+}
+
+impl<P: Provider> Server<P> {
+    /// Holds every schema to core's rules, and to having descriptions: one call in a unit test covers a provider.
+    pub fn check(&self) -> Vec<SchemaError> {
+        self.0.schema_errors()
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::{Inner, convert};
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::function::FunctionError;
 use crate::proto::tfplugin6 as wire;
 use crate::provider::Provider;
+use crate::schema::{SchemaError, SchemaUse, check_descriptions, check_provider_schemas};
 use crate::value::{Type, Value};
 
 /// What this server does beyond the protocol's basics.
@@ -47,8 +48,42 @@ impl<P: Provider> Inner<P> {
         }
     }
 
+    /// What is wrong with the schemas; in a released provider nothing is.
+    pub(super) fn schema_errors(&self) -> Vec<SchemaError> {
+        let offers = self.offers();
+        let mut schemas = vec![(SchemaUse::Provider, "provider", self.config_schema())];
+        for (name, resource) in &offers.resources {
+            schemas.push((SchemaUse::Resource, name, resource.schema()));
+            schemas.extend(resource.identity_schema().map(|identity| (SchemaUse::Identity, *name, identity)));
+        }
+        schemas.extend(offers.data_sources.iter().map(|(name, of)| (SchemaUse::DataSource, *name, of.schema())));
+        let ephemeral = offers.ephemeral_resources.iter();
+        schemas.extend(ephemeral.map(|(name, of)| (SchemaUse::EphemeralResource, *name, of.schema())));
+        schemas.extend(offers.list_resources.iter().map(|(name, of)| (SchemaUse::ListResource, *name, of.schema())));
+        schemas.extend(offers.actions.iter().map(|(name, of)| (SchemaUse::Action, *name, of.schema())));
+        schemas.extend(
+            offers
+                .functions
+                .iter()
+                .map(|(name, of)| (SchemaUse::Function { is_variadic: of.is_variadic() }, *name, of.parameters())),
+        );
+        let mut errors = check_provider_schemas(schemas.iter().copied());
+        errors.extend(check_descriptions(schemas));
+        errors
+    }
+
     pub(super) fn schemas(&self) -> Result<wire::get_provider_schema::Response, Diagnostics> {
         let offers = self.offers();
+        let repeated = offers.repeated.iter().map(|name| {
+            Diagnostic::error("Offered twice", format!("{name} is offered twice. This is a bug of the provider."))
+        });
+        let broken = self.schema_errors().into_iter().map(|error| {
+            Diagnostic::error("Invalid schema", format!("{error}. This is a bug of the provider: please report it."))
+        });
+        let errors: Diagnostics = repeated.chain(broken).collect();
+        if errors.has_error() {
+            return Err(errors);
+        }
         Ok(wire::get_provider_schema::Response {
             provider: Some(convert::schema(self.config_schema())),
             resource_schemas: offers
