@@ -303,6 +303,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
         /// Any texts in any number give one valid line below the limit, with string special keys.
         #[test]
         fn lines_are_valid_and_short(

@@ -39,7 +39,7 @@ pub(super) fn announcement(line: &str) -> String {
     )
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

@@ -112,7 +112,7 @@ To run it under a debugger, start it with
     )
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::collections::HashMap;
     use std::os::unix::ffi::OsStringExt as _;

@@ -1,11 +1,15 @@
 //! When a plugin process ends: when it is told to, and when nobody is left to tell it.
 
+use std::io;
 use std::time::Duration;
 
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// How often the parent is looked for. Half a second leaves three quarters of the two that a provider may go on
 /// changing things after its client was lost.
+#[cfg(unix)]
 const PARENT_POLL: Duration = Duration::from_millis(500);
 
 /// The CLI connects right after the handshake, and gives up on one that takes a minute; who has not come in twice that
@@ -20,6 +24,7 @@ pub(super) enum End {
     /// The process that started us is gone.
     ParentGone,
     /// A signal that asks for the end.
+    #[cfg(unix)]
     Terminated,
     /// Ctrl-C in debug mode, where it is meant for us.
     Interrupted,
@@ -38,27 +43,31 @@ pub(super) enum Owner {
 }
 
 /// The process that started us, to be asked for before that can know of us and end.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Parent(u32);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Parent(#[cfg(unix)] u32);
 
 impl Parent {
     pub(super) fn now() -> Parent {
-        Parent(parent_id())
+        Parent(
+            #[cfg(unix)]
+            std::os::unix::process::parent_id(),
+        )
     }
 }
 
-/// Waits for the first reason to end. Signals count from the first poll on.
+/// Waits for the first reason to end.
 pub(super) async fn end(
-    owner: Owner,
     parent: Parent,
+    mut signals: Signals,
     shutdown: CancellationToken,
     connected: CancellationToken,
 ) -> End {
+    let by_cli = signals.owner == Owner::Cli;
     tokio::select! {
         () = shutdown.cancelled() => End::Shutdown,
-        end = signalled(owner) => end,
-        () = gone(parent), if owner == Owner::Cli => End::ParentGone,
-        () = never_connected(connected), if owner == Owner::Cli => End::NeverConnected,
+        end = signals.end() => end,
+        () = gone(parent), if by_cli => End::ParentGone,
+        () = never_connected(connected), if by_cli => End::NeverConnected,
     }
 }
 
@@ -68,45 +77,14 @@ async fn never_connected(connected: CancellationToken) {
     }
 }
 
-#[cfg(unix)]
-fn parent_id() -> u32 {
-    std::os::unix::process::parent_id()
-}
-
 /// The system gives the child of a process that ended to another one.
 #[cfg(unix)]
-async fn gone(Parent(parent): Parent) {
+async fn gone(parent: Parent) {
     let mut poll = tokio::time::interval(PARENT_POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while parent_id() == parent {
+    while Parent::now() == parent {
         poll.tick().await;
     }
-}
-
-#[cfg(unix)]
-async fn signalled(owner: Owner) -> End {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else {
-        tracing::warn!("signals cannot be handled: Ctrl-C will end this process at once");
-        return std::future::pending().await;
-    };
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => match owner {
-                Owner::Cli => tracing::debug!("SIGINT is left to the CLI"),
-                Owner::Developer => return End::Interrupted,
-            },
-            _ = terminate.recv() => return End::Terminated,
-            _ = hangup.recv() => return End::Terminated,
-        }
-    }
-}
-
-#[cfg(not(unix))]
-fn parent_id() -> u32 {
-    0
 }
 
 /// Other systems have no cheap answer; there the CLI's own handling of its children is relied on.
@@ -115,49 +93,109 @@ async fn gone(_: Parent) {
     std::future::pending().await
 }
 
-#[cfg(not(unix))]
-async fn signalled(owner: Owner) -> End {
-    loop {
-        if tokio::signal::ctrl_c().await.is_err() {
-            return std::future::pending().await;
-        }
-        match owner {
-            Owner::Cli => tracing::debug!("Ctrl-C is left to the CLI"),
-            Owner::Developer => return End::Interrupted,
+/// Signals, which no longer end the process by themselves once this exists.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(super) struct Signals {
+    owner: Owner,
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// # Errors
+    ///
+    /// If the system does not let us handle signals: then Ctrl-C would lose what is being created, so that it is better
+    /// not to begin.
+    pub(super) fn handle(owner: Owner) -> io::Result<Signals> {
+        Ok(Signals {
+            owner,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn end(&mut self) -> End {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => match self.owner {
+                    Owner::Cli => tracing::debug!("SIGINT is left to the CLI"),
+                    Owner::Developer => return End::Interrupted,
+                },
+                _ = self.terminate.recv() => return End::Terminated,
+                _ = self.hangup.recv() => return End::Terminated,
+            }
         }
     }
 }
 
-#[cfg(test)]
+/// Ctrl-C, which no longer ends the process by itself once this exists.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub(super) struct Signals {
+    owner: Owner,
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    /// # Errors
+    ///
+    /// If the system does not let us handle Ctrl-C: then it would lose what is being created, so that it is better not
+    /// to begin.
+    pub(super) fn handle(owner: Owner) -> io::Result<Signals> {
+        Ok(Signals { owner, interrupt: tokio::signal::windows::ctrl_c()? })
+    }
+
+    async fn end(&mut self) -> End {
+        loop {
+            let _ = self.interrupt.recv().await;
+            match self.owner {
+                Owner::Cli => tracing::debug!("Ctrl-C is left to the CLI"),
+                Owner::Developer => return End::Interrupted,
+            }
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    fn end_of(owner: Owner, shutdown: CancellationToken, connected: CancellationToken) -> impl Future<Output = End> {
+        end(Parent::now(), Signals::handle(owner).unwrap(), shutdown, connected)
+    }
 
     #[tokio::test(start_paused = true)]
     async fn shutdown_ends_it() {
         let shutdown = CancellationToken::new();
         shutdown.cancel();
-        assert_eq!(end(Owner::Cli, Parent::now(), shutdown, CancellationToken::new()).await, End::Shutdown);
+        assert_eq!(end_of(Owner::Cli, shutdown, CancellationToken::new()).await, End::Shutdown);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_plugin_that_nobody_connects_to_ends() {
-        let none = CancellationToken::new;
-        assert_eq!(end(Owner::Cli, Parent::now(), none(), none()).await, End::NeverConnected);
+        let never = CancellationToken::new;
+        assert_eq!(end_of(Owner::Cli, never(), never()).await, End::NeverConnected);
     }
 
     #[tokio::test(start_paused = true)]
     async fn once_connected_or_in_debug_mode_it_waits() {
+        let never = CancellationToken::new;
         let connected = CancellationToken::new();
         connected.cancel();
         let day = Duration::from_secs(24 * 3600);
-        let shutdown = CancellationToken::new;
-        assert!(tokio::time::timeout(day, end(Owner::Cli, Parent::now(), shutdown(), connected)).await.is_err());
-        assert!(tokio::time::timeout(day, end(Owner::Developer, Parent::now(), shutdown(), shutdown())).await.is_err());
+        assert!(tokio::time::timeout(day, end_of(Owner::Cli, never(), connected)).await.is_err());
+        assert!(tokio::time::timeout(day, end_of(Owner::Developer, never(), never())).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
     async fn another_parent_is_no_parent() {
-        gone(Parent(parent_id() + 1)).await;
-        assert!(tokio::time::timeout(PARENT_POLL * 100, gone(Parent::now())).await.is_err());
+        let Parent(id) = Parent::now();
+        gone(Parent(id + 1)).await;
+        assert!(tokio::time::timeout(PARENT_POLL * 100, gone(Parent(id))).await.is_err());
     }
 }

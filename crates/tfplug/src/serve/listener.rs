@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How many names are tried for a free one; each that is taken belongs to a plugin that was killed.
+#[cfg(unix)]
 const SOCKET_NAME_ATTEMPTS: u32 = 16;
 
 /// Where a provider listens.
@@ -27,6 +28,7 @@ pub enum Network {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Address {
     /// Path of a socket; always UTF-8 without line ends and bars.
+    #[cfg(unix)]
     Unix(String),
     Tcp(SocketAddr),
 }
@@ -34,6 +36,7 @@ pub(super) enum Address {
 impl Address {
     pub(super) fn network(&self) -> &'static str {
         match self {
+            #[cfg(unix)]
             Address::Unix(_) => "unix",
             Address::Tcp(_) => "tcp",
         }
@@ -43,6 +46,7 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            #[cfg(unix)]
             Address::Unix(path) => f.write_str(path),
             Address::Tcp(address) => address.fmt(f),
         }
@@ -266,7 +270,7 @@ fn bind_tcp(ports: Option<RangeInclusive<u16>>) -> io::Result<std::net::TcpListe
     Err(last)
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 

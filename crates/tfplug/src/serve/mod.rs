@@ -18,6 +18,11 @@
 //! }
 //! ```
 //!
+//! The handshake takes a millisecond or two if aws-lc, the crypto library below, is built without its collecting of CPU
+//! jitter, which takes 25 ms or more at the start of every process: set `AWS_LC_SYS_NO_JITTER_ENTROPY=1` where the
+//! provider is built, for example in `[env]` of `.cargo/config.toml`. Randomness then comes from the operating system
+//! and the processor, as in most programs.
+//!
 //! What the calls mean is the business of the `Provider` that is served.
 
 mod connections;
@@ -49,7 +54,7 @@ use tokio_util::sync::CancellationToken;
 use crate::logging;
 use crate::proto::tfplugin6::provider_server::Provider;
 use handshake::{Request, RequestError};
-use lifetime::{Owner, Parent};
+use lifetime::{Owner, Parent, Signals};
 use listener::{Bound, Listener};
 use services::Services;
 use stdout::HandshakeOutput;
@@ -137,6 +142,8 @@ enum ServeError {
     Output(#[source] io::Error),
     #[error("cannot write {}", .0.display())]
     EnvFile(PathBuf, #[source] io::Error),
+    #[error("cannot handle signals")]
+    Signals(#[source] io::Error),
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
 }
@@ -207,7 +214,9 @@ impl Process {
         let result = runtime.block_on(async {
             let shutdown = CancellationToken::new();
             let connected = CancellationToken::new();
-            let ended = lifetime::end(self.owner, self.parent, shutdown.clone(), connected.clone());
+            // Before anything that takes time: from here on Ctrl-C does not end us.
+            let signals = Signals::handle(self.owner).map_err(ServeError::Signals)?;
+            let ended = lifetime::end(self.parent, signals, shutdown.clone(), connected.clone());
             let listener = self.bound.into_listener().map_err(ServeError::Listen)?;
             let end = CancellationToken::new();
             let services = Services::new(provider(), shutdown, end.clone()).await;

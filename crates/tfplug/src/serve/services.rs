@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use futures::Stream;
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,7 +31,8 @@ const HEALTH_NAME: &str = "plugin";
 /// Tells a call that nobody waits for its answer any more: its client hung up, or the process is to end.
 ///
 /// Every request to the provider carries one in its extensions. A call that has something to undo or to write down does
-/// so then; it has at most 1.5 seconds, after which the process may be gone.
+/// so then; it has at most 1.5 seconds, after which the process may be gone. For a call that answers with a stream it is
+/// also the sign that the client has read enough.
 #[derive(Debug, Clone)]
 pub struct Abandoned(pub CancellationToken);
 
@@ -102,18 +104,21 @@ impl<P: Provider> Services<P> {
     async fn call_provider(mut self, mut request: Request<Incoming>, connection: CancellationToken) -> Response<Body> {
         let abandoned = connection.child_token();
         request.extensions_mut().insert(Abandoned(abandoned.clone()));
-        let waiting = abandoned.drop_guard();
-        let call = self.calls.spawn(self.provider.call(request));
-        let outcome = call.await;
-        // From here on the answer's own stream notices when nobody reads it.
-        waiting.disarm();
-        match outcome {
+        // Both end with the answer's last byte, or when the peer stops reading it.
+        let waiting = (abandoned.drop_guard(), self.calls.token());
+        let response = match self.calls.spawn(self.provider.call(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(infallible)) => match infallible {},
             // The framework turns panics into diagnostics; this is for those of a `Provider` written without it.
             Err(error) if error.is_panic() => Status::internal("the provider panicked; its log says where").into_http(),
             Err(_) => Status::cancelled("the provider is ending").into_http(),
-        }
+        };
+        response.map(|body| {
+            Body::new(body.map_frame(move |frame| {
+                let _kept = &waiting;
+                frame
+            }))
+        })
     }
 }
 
