@@ -31,6 +31,13 @@ impl CloudKind {
         }
     }
 
+    /// Its operations, as fault rules and the journal name them.
+    pub fn operations(self) -> Vec<&'static str> {
+        match self {
+            CloudKind::Eks => crate::eks::operations(),
+        }
+    }
+
     pub(crate) fn build(self, api_server: &ApiServer) -> Box<dyn Cloud> {
         match self {
             CloudKind::Eks => Box::new(Eks::new(api_server.clone())),
@@ -123,9 +130,6 @@ pub(crate) trait Cloud: Send {
 
     /// The services it listens for, by the keys of the ready line.
     fn endpoints(&self) -> &'static [&'static str];
-
-    /// Every operation it has.
-    fn operations(&self) -> Vec<&'static str>;
 
     /// Names a request, without judging it.
     fn recognise(&self, endpoint: &'static str, request: &Request) -> Call;

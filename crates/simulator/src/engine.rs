@@ -72,11 +72,8 @@ impl Engine {
 
     /// Which cloud serves which endpoint.
     pub(crate) fn endpoints(&self) -> Vec<(usize, &'static str)> {
-        let of = |(index, cloud): (usize, &Box<dyn Cloud>)| {
-            let names = cloud.endpoints();
-            names.iter().map(move |name| (index, *name)).collect::<Vec<_>>()
-        };
-        self.clouds.iter().enumerate().flat_map(of).collect()
+        let clouds = self.clouds.iter().enumerate();
+        clouds.flat_map(|(index, cloud)| cloud.endpoints().iter().map(move |name| (index, *name))).collect()
     }
 
     /// Serves one request. An error means that the journal could not be written; nothing may be sent then, for whoever
@@ -160,7 +157,7 @@ impl Engine {
     }
 
     pub(crate) fn add_faults(&mut self, plan: FaultPlan) -> Result<(), FaultPlanError> {
-        let known: Vec<_> = self.clouds.iter().flat_map(|cloud| cloud.operations()).collect();
+        let known: Vec<_> = self.kinds.iter().flat_map(|kind| kind.operations()).collect();
         plan.check_operations(&known)?;
         self.faults.extend(plan);
         Ok(())

@@ -183,10 +183,8 @@ pub(super) fn delete(
 
 pub(super) fn describe_versions(input: &Input<'_>) -> Result<Answer, ServiceError> {
     let query = |name: &str| input.request.query(name);
-    let wanted_minor = match query("kubernetesVersion") {
-        None => None,
-        Some(name) => Some(catalogue::find(name).map_or(0, |version| version.minor)),
-    };
+    // A version that is not offered has no minor, and no add-on runs on it.
+    let wanted_minor = query("kubernetesVersion").map(|name| catalogue::find(name).map_or(0, |version| version.minor));
     let wanted = |addon: &&Addon| {
         let matches = |name: &str, value: &str| {
             let mut asked = input.request.query.iter().filter(|(key, _)| key == name).peekable();

@@ -46,6 +46,11 @@ pub(crate) fn inventory() -> String {
     inventory::text() + &catalogue::text()
 }
 
+/// The operations of EKS and STS.
+pub(crate) fn operations() -> Vec<&'static str> {
+    Operation::ALL.iter().map(|operation| operation.name()).chain(sts::OPERATIONS.iter().copied()).collect()
+}
+
 /// EKS and STS of all accounts and regions.
 #[derive(Debug)]
 pub(crate) struct Eks {
@@ -175,10 +180,6 @@ impl Cloud for Eks {
 
     fn endpoints(&self) -> &'static [&'static str] {
         &["eks", "sts"]
-    }
-
-    fn operations(&self) -> Vec<&'static str> {
-        Operation::ALL.iter().map(|operation| operation.name()).chain(sts::OPERATIONS.iter().copied()).collect()
     }
 
     fn recognise(&self, endpoint: &'static str, request: &Request) -> Call {
