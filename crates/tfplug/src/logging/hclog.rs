@@ -59,8 +59,8 @@ where
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        // Spans are kept down to INFO whatever is written; see `Levels::allow`.
-        Some(self.levels.most_verbose().max(LevelFilter::INFO))
+        // Spans of any level count; see `Levels::allow`. Events are decided once per place in the code.
+        Some(LevelFilter::TRACE)
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn below_the_level_nothing_is_written_but_spans_still_count() {
         let lines = lines("error", || {
-            let _rpc = tracing::info_span!(target: "tfplug", "rpc", tf_rpc = "Apply").entered();
+            let _rpc = tracing::debug_span!(target: "tfplug", "rpc", tf_rpc = "Apply").entered();
             tracing::warn!(target: "anvil", "not this");
             tracing::error!(target: "anvil", "this");
         });

@@ -63,10 +63,11 @@ impl Levels {
     }
 
     pub(super) fn allow(&self, metadata: &Metadata<'_>) -> bool {
-        let limit = self.limit(self.origin(metadata.target()));
-        if metadata.is_span() {
-            // A span below the level still names the request in the lines that are written.
-            return limit != LevelFilter::OFF && *metadata.level() <= tracing::Level::INFO.max(limit_level(limit));
+        let origin = self.origin(metadata.target());
+        let limit = self.limit(origin);
+        if metadata.is_span() && origin != Origin::Library {
+            // Whatever its level, a span names the request in the lines that are written.
+            return limit != LevelFilter::OFF;
         }
         *metadata.level() <= limit
     }
@@ -90,10 +91,6 @@ impl Levels {
             Origin::Library => self.provider.min(LevelFilter::WARN),
         }
     }
-}
-
-fn limit_level(limit: LevelFilter) -> tracing::Level {
-    limit.into_level().unwrap_or(tracing::Level::ERROR)
 }
 
 /// `None` is a variable that decides nothing. The CLI takes an unknown level for TRACE, and `JSON` means TRACE too.

@@ -28,13 +28,19 @@ const MESSAGE_LIMIT: usize = 256 * 1024 * 1024;
 /// The name under which the CLI's plugin library asks for our health.
 const HEALTH_NAME: &str = "plugin";
 
+tokio::task_local! {
+    static ABANDONED: CancellationToken;
+}
+
 /// Tells a call that nobody waits for its answer any more: its client hung up, or the process is to end.
 ///
-/// Every request to the provider carries one in its extensions. A call that has something to undo or to write down does
-/// so then; it has at most 1.5 seconds, after which the process may be gone. For a call that answers with a stream it is
-/// also the sign that the client has read enough.
-#[derive(Debug, Clone)]
-pub struct Abandoned(pub CancellationToken);
+/// To be asked for by the task that a call to the provider runs in. A call that has something to undo or to write down
+/// does so when the token is cancelled; it has at most 1.5 seconds, after which the process may be gone. For a call that
+/// answers with a stream it is also the sign that the client has read enough. The token is cancelled when the call is
+/// over, too, and never outside of a call.
+pub fn abandoned() -> CancellationToken {
+    ABANDONED.try_with(CancellationToken::clone).unwrap_or_default()
+}
 
 /// All services of one process; clones share them.
 #[derive(Debug)]
@@ -101,12 +107,12 @@ impl<P: Provider> Services<P> {
 
     /// Runs the call as a task of its own: a lost connection drops the waiting side, and must not drop a handler
     /// between creating an object and recording it.
-    async fn call_provider(mut self, mut request: Request<Incoming>, connection: CancellationToken) -> Response<Body> {
+    async fn call_provider(mut self, request: Request<Incoming>, connection: CancellationToken) -> Response<Body> {
         let abandoned = connection.child_token();
-        request.extensions_mut().insert(Abandoned(abandoned.clone()));
+        let call = ABANDONED.scope(abandoned.clone(), self.provider.call(request));
         // Both end with the answer's last byte, or when the peer stops reading it.
         let waiting = (abandoned.drop_guard(), self.calls.token());
-        let response = match self.calls.spawn(self.provider.call(request)).await {
+        let response = match self.calls.spawn(call).await {
             Ok(Ok(response)) => response,
             Ok(Err(infallible)) => match infallible {},
             // The framework turns panics into diagnostics; this is for those of a `Provider` written without it.
