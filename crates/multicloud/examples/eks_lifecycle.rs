@@ -31,9 +31,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut next = |default: &str| arguments.next().unwrap_or_else(|| default.to_owned());
     let region = next("us-east-1");
-    let role_arn = next("arn:aws:iam::123456789012:role/eks");
+    let role_arn = next("arn:aws:iam::123456789012:role/eks-cluster");
     let node_role_arn = next("arn:aws:iam::123456789012:role/eks-node");
-    let subnets = next("subnet-0a1b2c3d,subnet-1a2b3c4d");
+    let subnets = next("subnet-0000000000000000a,subnet-0000000000000000b");
     let poll_interval = match std::env::var("POLL_SECONDS") {
         Ok(seconds) => Duration::from_secs_f64(seconds.parse()?),
         Err(_) => POLL_INTERVAL,
