@@ -12,9 +12,9 @@ use clap::Args;
 
 use crate::command_line::{CommandLine, Flavour};
 use crate::plugin::Plugin;
+use crate::process;
 use crate::release::{self, Target};
 use crate::simulator::Simulator;
-use crate::process;
 
 /// The options of `cargo xtask bench`.
 #[derive(Args)]

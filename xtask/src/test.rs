@@ -1,13 +1,14 @@
 //! `cargo xtask test`: what has to be green before a change lands.
 
-use std::path::PathBuf;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::tools::{Missing, Tool, cargo_deny, moto, opentofu, terraform};
+use crate::tools::{Missing, Tool, aws, cargo_deny, moto, opentofu, terraform};
 use crate::{docs, process, release, workspace};
 
 /// The options of `cargo xtask test`.
@@ -33,7 +34,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         process::run(workspace::cargo().args(arguments))
     });
     let tools = Tools::find(&mut report)?;
-    report.step("tests", || process::run(&mut tests(&tools, options.exhaustive)));
+    report.step("tests", || process::run(&mut tests(&tools, options.exhaustive)?));
     report.step("docs", docs::check);
     report.step("dependencies", || {
         let deny = cargo_deny::ensure()?;
@@ -51,6 +52,7 @@ struct Tools {
     terraform: Option<PathBuf>,
     tofu: Option<PathBuf>,
     moto: Option<PathBuf>,
+    aws: Option<PathBuf>,
 }
 
 impl Tools {
@@ -59,28 +61,38 @@ impl Tools {
             terraform: report.tool("tests with terraform", terraform::find()),
             tofu: report.tool("tests with OpenTofu", opentofu::ensure()?),
             moto: report.tool("tests against moto", moto::ensure()?),
+            aws: report.tool("tests with the aws CLI", aws::ensure()?),
         })
     }
 }
 
 /// `cargo test` of the whole workspace, told where the tools are, without the tests of a tool that is missing.
-fn tests(tools: &Tools, exhaustive: bool) -> Command {
+///
+/// The tests are recognised by their names: they say which tool they need.
+fn tests(tools: &Tools, exhaustive: bool) -> Result<Command> {
     let mut command = workspace::cargo();
     command.args(["test", "--workspace", "--locked", "--no-fail-fast", "--"]);
-    for (path, variable, tests) in [
+    for (path, variable, names) in [
         (&tools.terraform, "MULTICLOUD_TERRAFORM", "::terraform"),
         (&tools.tofu, "MULTICLOUD_TOFU", "::tofu"),
-        (&tools.moto, "MULTICLOUD_MOTO_SERVER", "::moto"),
+        (&tools.moto, "MULTICLOUD_MOTO_SERVER", "moto"),
+        (&tools.aws, "MULTICLOUD_AWS", "aws_cli"),
     ] {
         match path {
             Some(path) => drop(command.env(variable, path)),
-            None => drop(command.args(["--skip", tests])),
+            None => drop(command.args(["--skip", names])),
         }
+    }
+    // The aws CLI is called by its name, as users do.
+    if let Some(folder) = tools.aws.as_deref().and_then(Path::parent) {
+        let before = env::var_os("PATH").unwrap_or_default();
+        let folders = env::split_paths(&before).chain([folder.to_owned()]);
+        command.env("PATH", env::join_paths(folders).context("the cache folder's name cannot stand in PATH")?);
     }
     if exhaustive {
         command.env("MULTICLOUD_EXHAUSTIVE", "1");
     }
-    command
+    Ok(command)
 }
 
 /// What was run, and what was not.

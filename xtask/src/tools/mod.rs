@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 
+pub(crate) mod aws;
 pub(crate) mod cargo_deny;
 pub(crate) mod moto;
 pub(crate) mod opentofu;
