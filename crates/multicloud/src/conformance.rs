@@ -70,8 +70,11 @@ pub struct Scenario {
     /// Its name.
     pub name: &'static str,
     /// What it does; panics where the backend does not conform.
-    pub run: for<'a> fn(&'a dyn World) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
+    pub run: for<'a> fn(&'a dyn World) -> Running<'a>,
 }
+
+/// A scenario that goes on.
+pub type Running<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 impl std::fmt::Debug for Scenario {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -589,46 +592,68 @@ async fn survives_a_fault_at_every_write(world: &dyn World) {
     }
 }
 
-/// The process dies before and after every call that it makes; the next one knows nothing, and finishes the work.
+/// The process dies before and after every call that it makes, and the next one finishes the work: with what the first
+/// one saved, and with nothing.
 async fn survives_a_crash_at_every_call(world: &dyn World) {
     let mut covered = 0;
-    for point in [CrashPoint::BeforeCall, CrashPoint::AfterCall] {
+    for (point, saves) in [
+        (CrashPoint::BeforeCall, false),
+        (CrashPoint::BeforeCall, true),
+        (CrashPoint::AfterCall, false),
+        (CrashPoint::AfterCall, true),
+    ] {
         for call in 0..MAX_CALLS {
-            let name = format!("crash-{}-{call}", if point == CrashPoint::BeforeCall { "before" } else { "after" });
-            let mut bench = Bench::new(world, &name).await;
-            let created = crashing(world, call, point, async |driver| {
-                driver.create(&bench.spec, Run::new(TIMEOUT, &|_| {})).await
-            })
-            .await;
-            assert_converged(&bench.create().await);
-            bench.assert_content().await;
-
-            bench.spec.node_pools.get_mut(&pool_name("system")).unwrap().size = PoolSize::Fixed(3);
-            bench.spec.tags.insert("team".to_owned(), "b".to_owned());
-            let updated = crashing(world, call, point, async |driver| {
-                driver.update(&bench.target(), &bench.spec, Run::new(TIMEOUT, &|_| {})).await
-            })
-            .await;
-            assert_converged(&bench.update().await);
-            bench.assert_content().await;
-
-            let deleted = crashing(world, call, point, async |driver| {
-                driver.delete(&bench.target(), Run::new(TIMEOUT, &|_| {})).await
-            })
-            .await;
-            bench.clean_up().await;
-
-            let writes = bench.writes().await;
-            let made: Vec<_> = writes.iter().filter(|(action, _)| *action == Action::Create).collect();
-            assert_eq!(made.len(), 2, "one cluster and one pool, {point:?} {call}: {writes:?}");
-            covered += usize::from(created) + usize::from(updated) + usize::from(deleted);
-            if !(created || updated || deleted) {
+            let crashes = live_through_crashes(world, call, point, saves).await;
+            covered += crashes;
+            if crashes == 0 {
                 break;
             }
         }
     }
     tracing::info!(covered, "crashes survived");
-    assert!(covered > 20, "only {covered} crashes happened");
+    assert!(covered > 40, "only {covered} crashes happened");
+}
+
+/// Creates, updates and deletes an environment, each with a crash at its n-th call. Returns how many came to that call.
+async fn live_through_crashes(world: &dyn World, call: usize, point: CrashPoint, saves: bool) -> usize {
+    let point_name = if point == CrashPoint::BeforeCall { "before" } else { "after" };
+    let name = format!("crash-{point_name}-{}-{call}", if saves { "saved" } else { "lost" });
+    let mut bench = Bench::new(world, &name).await;
+    let saved: Mutex<Vec<Operation>> = Mutex::default();
+    let save = |checkpoint: &Checkpoint<'_>| *saved.lock().unwrap() = checkpoint.running.to_vec();
+    let resumed = || Run { running: saved.lock().unwrap().clone(), ..Run::new(TIMEOUT, &|_| {}) };
+
+    let created =
+        crashing(world, call, point, async |driver| driver.create(&bench.spec, Run::new(TIMEOUT, &save)).await).await;
+    if saves && !saved.lock().unwrap().is_empty() {
+        // What was checkpointed is in somebody's state: for them the environment is there, and to be updated.
+        assert_converged(&bench.driver.update(&bench.target(), &bench.spec, resumed()).await);
+    } else {
+        assert_converged(&bench.create().await);
+    }
+    bench.assert_content().await;
+
+    bench.spec.node_pools.get_mut(&pool_name("system")).unwrap().size = PoolSize::Fixed(3);
+    bench.spec.tags.insert("team".to_owned(), "b".to_owned());
+    let updated = crashing(world, call, point, async |driver| {
+        driver.update(&bench.target(), &bench.spec, Run::new(TIMEOUT, &save)).await
+    })
+    .await;
+    let run = if saves { resumed() } else { Run::new(TIMEOUT, &|_| {}) };
+    assert_converged(&bench.driver.update(&bench.target(), &bench.spec, run).await);
+    bench.assert_content().await;
+
+    let deleted =
+        crashing(world, call, point, async |driver| driver.delete(&bench.target(), Run::new(TIMEOUT, &save)).await)
+            .await;
+    let run = if saves { resumed() } else { Run::new(TIMEOUT, &|_| {}) };
+    assert_converged(&bench.driver.delete(&bench.target(), run).await);
+    bench.assert_gone().await;
+
+    let writes = bench.writes().await;
+    let made = writes.iter().filter(|(action, _)| *action == Action::Create).count();
+    assert_eq!(made, 2, "one cluster and one pool, crashed {point:?} {call}: {writes:?}");
+    usize::from(created) + usize::from(updated) + usize::from(deleted)
 }
 
 /// Where a process dies.

@@ -800,7 +800,42 @@ impl Violation {
     }
 }
 
+impl PoolSpec {
+    /// A pool with the defaults of all that is left to its cloud: for workloads, nowhere in particular, never taken away.
+    pub fn new(machine_type: MachineType, size: PoolSize) -> Self {
+        Self {
+            machine_type,
+            size,
+            mode: PoolMode::User,
+            labels: BTreeMap::new(),
+            taints: BTreeSet::new(),
+            zones: BTreeSet::new(),
+            spot: false,
+            disk_size_gb: None,
+            version: None,
+            max_surge: None,
+            drain_timeout: None,
+        }
+    }
+}
+
 impl EnvironmentSpec {
+    /// An environment for workloads, protected from deletion, that has no pools yet.
+    pub fn new(owner: Owner, name: EnvironmentName, version: KubernetesVersion, cloud: CloudSpec) -> Self {
+        Self {
+            owner,
+            name,
+            role: Role::Workload,
+            region: None,
+            kubernetes: KubernetesSpec { version, maintenance_window: None },
+            node_pools: BTreeMap::new(),
+            network: NetworkSpec::default(),
+            tags: BTreeMap::new(),
+            deletion_protection: true,
+            cloud,
+        }
+    }
+
     /// Minors that a pool may be behind its control plane. Kubernetes allows three since 1.25, but AKS and GKE say
     /// two; a cloud that allows less says so in its own validation.
     pub const MAX_POOL_SKEW: i32 = 2;

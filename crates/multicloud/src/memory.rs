@@ -783,32 +783,14 @@ fn must_replace(pool: &ObservedPool, spec: &PoolSpec) -> bool {
 
 #[cfg(test)]
 pub(crate) fn example_spec(name: &str) -> EnvironmentSpec {
-    use crate::environment::{KubernetesSpec, PoolMode, PoolSize, Role};
+    use crate::environment::{PoolMode, PoolSize};
 
-    let pool = PoolSpec {
-        machine_type: "2cpu-4gb".parse().unwrap(),
-        size: PoolSize::Fixed(2),
-        mode: PoolMode::System,
-        labels: Default::default(),
-        taints: Default::default(),
-        zones: Default::default(),
-        spot: false,
-        disk_size_gb: None,
-        version: None,
-        max_surge: None,
-        drain_timeout: None,
-    };
+    let cloud = CloudSpec::Memory(MemorySpec::default());
+    let pool = PoolSpec::new("2cpu-4gb".parse().unwrap(), PoolSize::Fixed(2));
     EnvironmentSpec {
-        owner: "platform".parse().unwrap(),
-        name: name.parse().unwrap(),
-        role: Role::Workload,
-        region: None,
-        kubernetes: KubernetesSpec { version: "1.33".parse().unwrap(), maintenance_window: None },
-        node_pools: [("system".parse().unwrap(), pool)].into(),
-        network: NetworkSpec::default(),
-        tags: Default::default(),
+        node_pools: [("system".parse().unwrap(), PoolSpec { mode: PoolMode::System, ..pool })].into(),
         deletion_protection: false,
-        cloud: CloudSpec::Memory(MemorySpec::default()),
+        ..EnvironmentSpec::new("platform".parse().unwrap(), name.parse().unwrap(), "1.33".parse().unwrap(), cloud)
     }
 }
 
@@ -849,7 +831,7 @@ mod tests {
         }
 
         fn poll_interval(&self) -> Duration {
-            Duration::from_secs(10)
+            Duration::from_secs(60)
         }
 
         fn spec(&self, name: &str) -> EnvironmentSpec {

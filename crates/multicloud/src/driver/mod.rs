@@ -40,8 +40,11 @@ pub const STALE_LIMIT: Duration = Duration::from_secs(60);
 /// How often one step is sent again after a reply was lost. Each time is preceded by reading back.
 pub const MAX_AMBIGUOUS_SENDS: u32 = 5;
 
-/// How often a question is asked again that was answered oddly or not at all; throttling does not count.
-pub const MAX_READ_ATTEMPTS: u32 = 8;
+/// How long a cloud may be out of reach before the run has written anything: a wrong address should be told soon.
+pub const FIRST_OUTAGE_LIMIT: Duration = Duration::from_secs(45);
+
+/// How long a cloud may be out of reach once something was written: longer than a gateway takes to come back.
+pub const OUTAGE_LIMIT: Duration = Duration::from_secs(300);
 
 /// The first back-off.
 pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
@@ -328,6 +331,8 @@ struct Known {
     /// Whether `observed` is what came last, with nothing begun after it.
     fresh: bool,
     running: Vec<Operation>,
+    /// Whether anything was sent that writes.
+    wrote: bool,
     /// Whether the cluster was seen or its creation accepted: that it does not show is then no proof of anything.
     exists: bool,
     failures: Vec<StepFailure>,
@@ -483,10 +488,12 @@ impl<'a> Session<'a> {
         let token = self.run.token.for_step(step);
         let mut backoff = Backoff::default();
         let mut propagating_since = None;
+        let mut out_since = None;
         let mut ambiguous_sends = 0;
         loop {
             self.check()?;
             tracing::info!(environment = %id, %step, "sending");
+            self.known().wrote = true;
             let error = match self.finish_call(backend.begin(id, step, &token)).await? {
                 Ok(operation) => return self.wait_accepted(id, operation, step, desired).await,
                 Err(error) => error,
@@ -512,6 +519,7 @@ impl<'a> Session<'a> {
                 }
                 RetryClass::Throttled { retry_after } => {
                     let delay = retry_after.unwrap_or_else(|| backoff.next(&self.driver.jitter));
+                    let error = self.bear_outage(&mut out_since, error)?;
                     self.pause_or_fail(delay, error).await?;
                     ReadBack::Open
                 }
@@ -735,7 +743,7 @@ impl<'a> Session<'a> {
     /// Asks until there is an answer. Questions change nothing, so that they may be asked again after any failure.
     async fn ask<T, F: Future<Output = Result<T>>>(&self, question: impl Fn() -> F) -> Result<T> {
         let mut backoff = Backoff::default();
-        let mut attempts = 0;
+        let mut out_since = None;
         loop {
             self.check()?;
             let answer = tokio::select! {
@@ -747,18 +755,14 @@ impl<'a> Session<'a> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let delay = match error.kind.retry_class() {
+            let retry_after = match error.kind.retry_class() {
                 RetryClass::Final => return Err(error),
                 RetryClass::Throttled { retry_after } => retry_after,
-                RetryClass::Busy | RetryClass::Propagating | RetryClass::Ambiguous => {
-                    attempts += 1;
-                    if attempts == MAX_READ_ATTEMPTS {
-                        return Err(error);
-                    }
-                    None
-                }
+                RetryClass::Busy | RetryClass::Propagating | RetryClass::Ambiguous => None,
             };
-            self.pause_or_fail(delay.unwrap_or_else(|| backoff.next(&self.driver.jitter)), error).await?;
+            let delay = retry_after.unwrap_or_else(|| backoff.next(&self.driver.jitter));
+            let error = self.bear_outage(&mut out_since, error)?;
+            self.pause_or_fail(delay, error).await?;
         }
     }
 
@@ -794,9 +798,19 @@ impl<'a> Session<'a> {
         self.pause(duration).await
     }
 
-    fn give_up_after(&self, since: &mut Option<Duration>, limit: Duration, error: Error) -> Result<()> {
+    fn give_up_after(&self, since: &mut Option<Duration>, limit: Duration, error: Error) -> Result<Error> {
         let now = self.driver.clock.now();
-        if now.saturating_sub(*since.get_or_insert(now)) >= limit { Err(error) } else { Ok(()) }
+        if now.saturating_sub(*since.get_or_insert(now)) >= limit { Err(error) } else { Ok(error) }
+    }
+
+    /// Gives up when the cloud was out of reach for too long. One that asks for fewer requests is not out of reach.
+    fn bear_outage(&self, since: &mut Option<Duration>, error: Error) -> Result<Error> {
+        if matches!(error.kind, ErrorKind::Throttled { .. }) {
+            *since = None;
+            return Ok(error);
+        }
+        let limit = if self.known().wrote { OUTAGE_LIMIT } else { FIRST_OUTAGE_LIMIT };
+        self.give_up_after(since, limit, error)
     }
 
     /// Returns when the run has to end, with the reason.

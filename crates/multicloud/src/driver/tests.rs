@@ -160,3 +160,643 @@ fn creates_the_cluster_then_its_pools_side_by_side() {
     let least = CREATE_CLUSTER_TIME + POOL_TIME;
     assert!(bench.clock.now() <= least + 2 * POLL, "one poll interval per wait, took {:?}", bench.clock.now());
 }
+
+#[test]
+fn refuses_what_is_wrong_before_any_call() {
+    let bench = Bench::new();
+    let mut spec = example_spec("prod");
+    edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Autoscale { min: 3, max: 1 });
+    let outcome = bench.create(&spec);
+    let words = assert_kind(&outcome, ErrorKind::InvalidConfig);
+    assert!(words.contains("node_pools[\"system\"].autoscale.min"), "{words}");
+    assert_eq!(bench.cloud.journal(), []);
+    assert!(!outcome.exists());
+}
+
+#[test]
+fn tells_what_was_accepted_at_once() {
+    let bench = Bench::new();
+    bench.create(&example_spec("prod"));
+    let checkpoints = bench.checkpoints.lock().unwrap();
+    let (status, running) = &checkpoints[0];
+    assert_eq!((*status, running.len()), (None, 1), "before anything was read, the creation is on record");
+    assert_eq!(running[0].action, Action::Create);
+    assert!(checkpoints.iter().any(|(status, running)| *status == Some(Status::Active) && running.is_empty()));
+}
+
+#[test]
+fn waits_for_an_operation_that_is_in_the_way() {
+    let bench = Bench::new();
+    let mut spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    // Somebody changes the cluster's tags, which keeps the pool's update from being taken.
+    let mut theirs = spec.clone();
+    theirs.tags.insert("theirs".to_owned(), "1".to_owned());
+    let backend = bench.driver.backend();
+    let observed = bench.cloud.clusters()[&spec.name].clone();
+    let step = &backend.plan(Some(&observed), Some(&theirs)).unwrap()[0];
+    let began = bench.clock.now();
+    bench.run(backend.begin(&observed.id, step, &IdempotencyToken::random())).unwrap();
+    edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Fixed(3));
+    assert_converged(&bench.update(&spec));
+    bench.assert_as(&spec);
+    // Their update, ours of the pool, ours of the tags: each waited for, none more than one poll too long.
+    assert!(bench.clock.now() - began <= 3 * (UPDATE_TIME + POLL), "{:?}", bench.clock.now() - began);
+}
+
+#[test]
+fn sends_again_when_busy_without_a_visible_operation() {
+    let bench = Bench::new();
+    bench.fault(
+        FaultOn::Write(Action::Create, Subject::NodePool(pool("system"))),
+        Disturbance::Refused(ErrorKind::Conflict),
+        3,
+    );
+    let spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    bench.assert_as(&spec);
+    assert_eq!(bench.sent(), 5, "cluster, and the pool four times");
+}
+
+#[test]
+fn obeys_retry_after_to_the_second() {
+    let bench = Bench::new();
+    let retry_after = Some(Duration::from_secs(97));
+    bench.fault(FaultOn::AnyWrite, Disturbance::Refused(ErrorKind::Throttled { retry_after }), 2);
+    assert_converged(&bench.create(&example_spec("prod")));
+    let sent: Vec<Duration> =
+        bench.cloud.journal().into_iter().filter(|entry| entry.write.is_some()).map(|entry| entry.time).collect();
+    assert_eq!(sent[1] - sent[0], Duration::from_secs(97));
+    assert_eq!(sent[2] - sent[1], Duration::from_secs(97));
+}
+
+#[test]
+fn backs_off_longer_and_longer_and_not_in_step_with_others() {
+    let pauses = |seed| {
+        let bench = Bench::seeded(seed);
+        bench.fault(FaultOn::AnyWrite, Disturbance::Refused(ErrorKind::Throttled { retry_after: None }), 8);
+        assert_converged(&bench.create(&example_spec("prod")));
+        let journal = bench.cloud.journal();
+        let sent: Vec<Duration> =
+            journal.into_iter().filter(|entry| entry.write.is_some()).map(|entry| entry.time).collect();
+        sent.windows(2).take(8).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
+    };
+    let one = pauses(1);
+    for (attempt, pause) in one.iter().enumerate() {
+        let whole = (BACKOFF_FIRST * 2_u32.pow(u32::try_from(attempt).unwrap())).min(BACKOFF_LONGEST);
+        assert!((whole / 2..=whole).contains(pause), "attempt {attempt}: {pause:?} of {whole:?}");
+    }
+    assert_eq!(one, pauses(1));
+    assert_ne!(one, pauses(2));
+}
+
+#[test]
+fn does_not_wait_for_what_comes_too_late() {
+    let bench = Bench::new();
+    let retry_after = Some(Duration::from_secs(1 << 40));
+    bench.fault(FaultOn::AnyWrite, Disturbance::Refused(ErrorKind::Throttled { retry_after }), 1);
+    let words = assert_kind(&bench.create(&example_spec("prod")), ErrorKind::TimedOut);
+    assert!(words.contains("too many requests"), "{words}");
+    assert!(bench.clock.now() < Duration::from_secs(5));
+}
+
+#[test]
+fn gives_propagation_its_time_and_not_more() {
+    let on = || FaultOn::Write(Action::Create, Subject::Cluster);
+    let bench = Bench::new();
+    bench.fault(on(), Disturbance::Refused(ErrorKind::Propagating), 4);
+    assert_converged(&bench.create(&example_spec("prod")));
+
+    let bench = Bench::new();
+    bench.fault(on(), Disturbance::Refused(ErrorKind::Propagating), u32::MAX);
+    let outcome = bench.create(&example_spec("prod"));
+    assert_kind(&outcome, ErrorKind::Propagating);
+    assert!(!outcome.exists());
+    let took = bench.clock.now();
+    assert!((PROPAGATION_LIMIT..=PROPAGATION_LIMIT + BACKOFF_LONGEST).contains(&took), "{took:?}");
+}
+
+#[test]
+fn reads_back_before_sending_again() {
+    for (disturbance, sent) in [(Disturbance::RequestLost, 2), (Disturbance::ReplyLost, 1)] {
+        let bench = Bench::new();
+        bench.fault(FaultOn::Write(Action::Create, Subject::Cluster), disturbance, 1);
+        let spec = example_spec("prod");
+        assert_converged(&bench.create(&spec));
+        bench.assert_as(&spec);
+        let journal = bench.cloud.journal();
+        let creations = journal
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| entry.write.as_ref().is_some_and(|(_, _, subject)| *subject == Subject::Cluster));
+        let places: Vec<usize> = creations.map(|(place, _)| place).collect();
+        assert_eq!(places.len(), sent, "{disturbance:?}");
+        for pair in places.windows(2) {
+            let between = &journal[pair[0] + 1..pair[1]];
+            assert!(between.iter().any(|entry| entry.call == "read"), "{disturbance:?}: {between:?}");
+        }
+    }
+}
+
+#[test]
+fn gives_up_when_replies_are_always_lost() {
+    let bench = Bench::new();
+    bench.fault(FaultOn::AnyWrite, Disturbance::RequestLost, u32::MAX);
+    assert_kind(&bench.create(&example_spec("prod")), ErrorKind::Ambiguous);
+    assert_eq!(bench.sent(), usize::try_from(MAX_AMBIGUOUS_SENDS).unwrap() + 1);
+}
+
+#[test]
+fn an_outage_is_borne_longer_once_something_was_written() {
+    let bench = Bench::new();
+    bench.fault(FaultOn::AnyQuestion, Disturbance::Refused(ErrorKind::Unavailable { retry_after: None }), u32::MAX);
+    assert_kind(&bench.create(&example_spec("prod")), ErrorKind::Unavailable { retry_after: None });
+    assert!(bench.clock.now() <= FIRST_OUTAGE_LIMIT + BACKOFF_LONGEST + LAST_READ_LIMIT);
+
+    let bench = Bench::new();
+    let outage = async {
+        bench.clock.sleep(CREATE_CLUSTER_TIME / 2).await;
+        // With pauses of at most 20 s these last for more than three minutes.
+        bench.fault(FaultOn::AnyQuestion, Disturbance::RequestLost, 13);
+    };
+    let spec = example_spec("prod");
+    let outcome =
+        bench.run(async { futures::join!(bench.create_within(&spec, HOUR, CancellationToken::new()), outage).0 });
+    assert_converged(&outcome);
+    bench.assert_as(&spec);
+}
+
+#[test]
+fn never_mixes_the_classes() {
+    // A lost reply, then throttling, then busy, then propagation: each is met in its own way, and one cluster comes out.
+    let bench = Bench::new();
+    let kinds = [
+        Disturbance::ReplyLost,
+        Disturbance::Refused(ErrorKind::Throttled { retry_after: None }),
+        Disturbance::Refused(ErrorKind::Conflict),
+        Disturbance::Refused(ErrorKind::Propagating),
+        Disturbance::RequestLost,
+    ];
+    for disturbance in kinds {
+        bench.fault(FaultOn::Write(Action::Create, Subject::NodePool(pool("system"))), disturbance, 1);
+        bench.fault(FaultOn::Write(Action::Create, Subject::Cluster), disturbance, 1);
+    }
+    let spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    bench.assert_as(&spec);
+    assert_eq!(bench.writes(), ["Create cluster", "Create node pool system"]);
+}
+
+#[test]
+fn final_errors_end_the_run() {
+    let kinds = [ErrorKind::PermissionDenied, ErrorKind::QuotaExceeded, ErrorKind::InvalidConfig, ErrorKind::Protocol];
+    for kind in kinds {
+        let bench = Bench::new();
+        bench.fault(FaultOn::AnyWrite, Disturbance::Refused(kind), 1);
+        let outcome = bench.create(&example_spec("prod"));
+        assert_kind(&outcome, kind);
+        assert!(!outcome.exists());
+        assert_eq!(bench.sent(), 1);
+    }
+}
+
+#[test]
+fn ends_at_its_deadline_and_is_carried_on() {
+    let bench = Bench::new();
+    let spec = example_spec("prod");
+    let timeout = Duration::from_secs(300);
+    let outcome = bench.run(bench.create_within(&spec, timeout, CancellationToken::new()));
+    assert_kind(&outcome, ErrorKind::TimedOut);
+    assert!(bench.clock.now() <= timeout + Duration::from_secs(1), "{:?}", bench.clock.now());
+    assert_eq!(outcome.observed.as_ref().unwrap().status, Status::Creating);
+    assert_eq!(outcome.running.len(), 1);
+    // With the saved operation and without it, with an update and with another creation, it is the same environment.
+    let run = Run { running: outcome.running.clone(), ..Run::new(HOUR, &|_| {}) };
+    assert_converged(&bench.run(bench.driver.update(&target(&spec), &spec, run)));
+    assert_converged(&bench.create(&spec));
+    bench.assert_as(&spec);
+    assert_eq!(bench.writes(), ["Create cluster", "Create node pool system"]);
+}
+
+/// Cancels a run after `delay`, and tells how long it then took to return.
+fn cancel_after(bench: &Bench, spec: &EnvironmentSpec, delay: Duration) -> (Outcome, Duration) {
+    let cancel = CancellationToken::new();
+    let began = bench.clock.now();
+    let outcome = bench.run(async {
+        let run = bench.create_within(spec, HOUR, cancel.clone());
+        let cancelling = async {
+            bench.clock.sleep(delay).await;
+            cancel.cancel();
+        };
+        futures::join!(run, cancelling).0
+    });
+    (outcome, bench.clock.now() - began - delay)
+}
+
+#[test]
+fn cancelled_at_any_time_returns_within_five_seconds() {
+    for seconds in (0..900).step_by(7) {
+        let bench = Bench::new();
+        let spec = with_pools(&["apps"]);
+        let (outcome, took) = cancel_after(&bench, &spec, Duration::from_secs(seconds));
+        if outcome.is_converged() {
+            continue;
+        }
+        assert_kind(&outcome, ErrorKind::Cancelled);
+        assert!(took < Duration::from_secs(5), "cancelled after {seconds} s: {took:?}");
+        let known = bench.cloud.clusters().remove(&spec.name);
+        assert_eq!(outcome.observed.is_some(), known.is_some(), "cancelled after {seconds} s");
+        assert_converged(&bench.create(&spec));
+        bench.assert_as(&spec);
+        assert_eq!(bench.writes().len(), 3, "cancelled after {seconds} s");
+    }
+}
+
+#[test]
+fn cancelled_while_nothing_answers_returns_within_five_seconds() {
+    for on in [FaultOn::AnyQuestion, FaultOn::AnyWrite] {
+        let bench = Bench::new();
+        bench.fault(on, Disturbance::Hangs, u32::MAX);
+        let (outcome, took) = cancel_after(&bench, &example_spec("prod"), Duration::from_secs(30));
+        assert_kind(&outcome, ErrorKind::Cancelled);
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+}
+
+#[test]
+fn hanging_calls_end_at_the_deadline() {
+    let bench = Bench::new();
+    bench.fault(FaultOn::AnyQuestion, Disturbance::Hangs, u32::MAX);
+    let timeout = Duration::from_secs(60);
+    assert_kind(
+        &bench.run(bench.create_within(&example_spec("prod"), timeout, CancellationToken::new())),
+        ErrorKind::TimedOut,
+    );
+    assert!(bench.clock.now() <= timeout + STOP_GRACE + LAST_READ_LIMIT);
+}
+
+#[test]
+fn foreign_environments_are_named_and_not_touched() {
+    let check = |tags: &[(&str, &str)], words: &str| {
+        let bench = Bench::new();
+        let spec = example_spec("prod");
+        assert_converged(&bench.create(&spec));
+        let before = bench.sent();
+        bench.cloud.edit(|clusters| {
+            let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            clusters.get_mut(&spec.name).unwrap().tags = tags;
+        });
+        let outcome = bench.create(&spec);
+        let told = assert_kind(&outcome, ErrorKind::NotOwned);
+        assert!(told.contains(words) && told.contains("nothing was written"), "{told}");
+        assert_eq!(outcome.id.unwrap().to_string(), "memory/prod");
+        assert_eq!(bench.sent(), before, "nothing may be written");
+    };
+    check(&[], "carries no ownership mark");
+    check(&[(OWNER_TAG, "rivals"), (ENVIRONMENT_TAG, "prod")], "owner \"rivals\"");
+    check(&[(OWNER_TAG, "platform"), (ENVIRONMENT_TAG, "other")], "environment \"other\"");
+    check(&[(OWNER_TAG, "platform")], "environment \"\"");
+}
+
+#[test]
+fn a_rival_that_was_faster_is_not_adopted() {
+    // It appears between our look and our creation: the cloud refuses ours, and what is there is not ours.
+    let bench = Bench::new();
+    let spec = example_spec("prod");
+    let mut theirs = spec.clone();
+    theirs.owner = "rivals".parse().unwrap();
+    let step = &bench.driver.backend().plan(None, Some(&theirs)).unwrap()[0];
+    bench.cloud.set_read_lag(POLL);
+    bench.run(bench.cloud.backend().begin(&target(&spec).id, step, &IdempotencyToken::random())).unwrap();
+    bench.clock.run(bench.clock.sleep(CREATE_CLUSTER_TIME)).unwrap();
+    // The creation is over, but reads still show what was before it.
+    bench.cloud.set_read_lag(CREATE_CLUSTER_TIME + POLL);
+    let words = assert_kind(&bench.create(&spec), ErrorKind::NotOwned);
+    assert!(words.contains("rivals"), "{words}");
+    assert_eq!(bench.cloud.clusters()[&spec.name].tags[OWNER_TAG], "rivals");
+    assert_eq!(bench.writes(), ["Create cluster"]);
+}
+
+#[test]
+fn creates_anew_after_what_is_being_deleted() {
+    let bench = Bench::new();
+    let mut spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    let uid = bench.cloud.clusters()[&spec.name].uid.clone();
+    let run = Run::new(POOL_TIME + 2 * POLL, &|_| {});
+    let outcome = bench.run(bench.driver.delete(&target(&spec), run));
+    assert_kind(&outcome, ErrorKind::TimedOut);
+    assert_eq!(outcome.observed.unwrap().status, Status::Deleting);
+    spec.cloud = crate::environment::CloudSpec::Memory(crate::memory::MemorySpec { class: "other".to_owned() });
+    assert_converged(&bench.create(&spec));
+    bench.assert_as(&spec);
+    assert_ne!(bench.cloud.clusters()[&spec.name].uid, uid);
+}
+
+#[test]
+fn one_failed_pool_leaves_the_others() {
+    let bench = Bench::new();
+    let spec = with_pools(&["apps", "jobs"]);
+    bench.cloud.fail_next(&spec.name, Action::Create, Subject::NodePool(pool("jobs")), "no machines \u{1b}[31mleft");
+    let outcome = bench.create(&spec);
+    let words = assert_kind(&outcome, ErrorKind::OperationFailed);
+    assert!(words.contains("node pool jobs") && words.contains("no machines left"), "{words:?}");
+    let observed = outcome.observed.unwrap();
+    assert_eq!(observed.status, Status::Degraded);
+    assert_eq!(observed.node_pools[&pool("apps")].status, Status::Active);
+    let before = bench.writes().len();
+    assert_converged(&bench.update(&spec));
+    bench.assert_as(&spec);
+    assert_eq!(bench.writes()[before..], ["Delete node pool jobs", "Create node pool jobs"]);
+}
+
+#[test]
+fn a_failed_cluster_is_told_and_not_built_upon() {
+    let bench = Bench::new();
+    let spec = example_spec("prod");
+    bench.cloud.fail_next(&spec.name, Action::Create, Subject::Cluster, "subnet is full");
+    let outcome = bench.create(&spec);
+    let words = assert_kind(&outcome, ErrorKind::OperationFailed);
+    assert!(words.contains("subnet is full"), "{words}");
+    assert!(outcome.exists());
+    assert_eq!(bench.writes(), ["Create cluster"]);
+    assert_converged(&bench.delete(&spec));
+    assert_converged(&bench.create(&spec));
+}
+
+#[test]
+fn upgrades_two_minors_in_one_run_and_resumes_in_between() {
+    let mut spec = with_pools(&["apps"]);
+    spec.kubernetes.version = "1.31".parse().unwrap();
+    let bench = Bench::new();
+    assert_converged(&bench.create(&spec));
+    spec.kubernetes.version = "1.33".parse().unwrap();
+    // Every run has time for a little more than one stage.
+    let mut runs = 0;
+    loop {
+        let run = Run::new(UPGRADE_TIME + 2 * POLL, &|_| {});
+        let outcome = bench.run(bench.driver.update(&target(&spec), &spec, run));
+        runs += 1;
+        for cluster in bench.cloud.clusters().values() {
+            assert!(cluster.node_pools.values().all(|pool| pool.version <= cluster.version));
+        }
+        if outcome.is_converged() {
+            break;
+        }
+        assert_kind(&outcome, ErrorKind::TimedOut);
+        assert!(runs < 10);
+    }
+    assert!(runs > 2);
+    bench.assert_as(&spec);
+    let upgrades = bench.writes().split_off(3);
+    let round = ["Upgrade cluster", "Upgrade node pool apps", "Upgrade node pool system"];
+    assert_eq!(upgrades, [round, round].concat());
+}
+
+#[test]
+fn update_of_what_is_gone_is_an_error_and_makes_nothing() {
+    let bench = Bench::new();
+    let words = assert_kind(&bench.update(&example_spec("prod")), ErrorKind::NotFound);
+    assert!(words.contains("deleted in the meantime"), "{words}");
+    assert_eq!(bench.sent(), 0);
+}
+
+#[test]
+fn update_under_which_the_environment_vanishes_makes_no_other() {
+    let bench = Bench::new();
+    let mut spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Fixed(5));
+    spec.tags.insert("team".to_owned(), "a".to_owned());
+    let outcome = bench.run(async {
+        let vanish = async {
+            bench.clock.sleep(UPDATE_TIME / 2).await;
+            bench.cloud.edit(|clusters| clusters.clear());
+        };
+        let target = target(&spec);
+        let update = bench.driver.update(&target, &spec, Run::new(HOUR, &|_| {}));
+        futures::join!(update, vanish).0
+    });
+    assert!(!outcome.is_converged());
+    assert_eq!(bench.cloud.clusters().len(), 0, "an update makes no new environment");
+}
+
+#[test]
+fn deletes_pools_before_the_cluster_and_again_is_success() {
+    let bench = Bench::new();
+    let spec = with_pools(&["apps"]);
+    assert_converged(&bench.create(&spec));
+    assert_converged(&bench.delete(&spec));
+    assert_eq!(bench.cloud.clusters().len(), 0);
+    assert_eq!(bench.writes()[3..], ["Delete node pool apps", "Delete node pool system", "Delete cluster"]);
+    let outcome = bench.delete(&spec);
+    assert_converged(&outcome);
+    assert!(!outcome.exists());
+    assert_eq!(bench.writes().len(), 6);
+}
+
+#[test]
+fn delete_is_refused_while_protected_foreign_or_another() {
+    let bench = Bench::new();
+    let mut spec = example_spec("prod");
+    spec.deletion_protection = true;
+    assert_converged(&bench.create(&spec));
+    let before = bench.sent();
+    let delete = |target: Target| bench.run(bench.driver.delete(&target, Run::new(HOUR, &|_| {})));
+    assert_kind(&delete(Target { deletion_protection: true, ..target(&spec) }), ErrorKind::Protected);
+    assert_kind(&delete(target(&spec)), ErrorKind::Protected);
+    let words = assert_kind(&delete(Target { uid: Some("memory-0".to_owned()), ..target(&spec) }), ErrorKind::NotOwned);
+    assert!(words.contains("is another one"), "{words}");
+    let mark = Mark { owner: "rivals".parse().unwrap(), ..spec.mark() };
+    assert_kind(&delete(Target { mark, ..target(&spec) }), ErrorKind::NotOwned);
+    assert_eq!(bench.sent(), before);
+}
+
+#[test]
+fn what_was_imported_is_marked_by_its_first_update() {
+    let bench = Bench::new();
+    let spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    bench.cloud.edit(|clusters| clusters.get_mut(&spec.name).unwrap().tags.clear());
+    let imported = bench.run(bench.driver.import(&target(&spec).id, &spec.mark())).unwrap();
+    assert_eq!(imported.id, target(&spec).id);
+    assert_converged(&bench.update(&spec));
+    assert_eq!(bench.cloud.clusters()[&spec.name].tags, spec.tags_with_mark());
+    let missing = EnvironmentId::Memory { name: "nobody".parse().unwrap() };
+    let error = bench.run(bench.driver.import(&missing, &spec.mark())).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::NotFound);
+}
+
+#[test]
+fn gone_is_said_only_after_a_second_look() {
+    let bench = Bench::new();
+    let id = target(&example_spec("prod")).id;
+    assert_eq!(bench.run(bench.driver.read(&id)).unwrap(), None);
+    assert_eq!(bench.cloud.journal().len(), 2);
+    for kind in [ErrorKind::PermissionDenied, ErrorKind::Unauthenticated, ErrorKind::Protocol] {
+        bench.fault(FaultOn::AnyQuestion, Disturbance::Refused(kind), 1);
+        assert_eq!(bench.run(bench.driver.read(&id)).unwrap_err().kind, kind, "an error is not an absence");
+    }
+    bench.fault(FaultOn::AnyQuestion, Disturbance::ReplyLost, u32::MAX);
+    assert_eq!(bench.run(bench.driver.read(&id)).unwrap_err().kind, ErrorKind::Ambiguous);
+}
+
+#[test]
+fn resume_waits_and_begins_nothing() {
+    let bench = Bench::new();
+    let spec = with_pools(&["apps"]);
+    let (outcome, _) = cancel_after(&bench, &spec, CREATE_CLUSTER_TIME / 2);
+    let sent = bench.sent();
+    let run = Run { running: outcome.running, ..Run::new(HOUR, &|_| {}) };
+    let outcome = bench.run(bench.driver.resume(&target(&spec), run));
+    assert_converged(&outcome);
+    let observed = outcome.observed.unwrap();
+    assert_eq!((observed.status, observed.node_pools.len()), (Status::Active, 0));
+    assert_eq!(bench.sent(), sent);
+}
+
+#[test]
+fn success_without_progress_is_judged_by_reading() {
+    let bench = Bench::new();
+    bench.cloud.set_forgetful(true);
+    let mut spec = with_pools(&["apps"]);
+    spec.kubernetes.version = "1.31".parse().unwrap();
+    assert_converged(&bench.create(&spec));
+    spec.kubernetes.version = "1.33".parse().unwrap();
+    edit_pool(&mut spec, "apps", |pool| pool.size = PoolSize::Fixed(7));
+    assert_converged(&bench.update(&spec));
+    bench.assert_as(&spec);
+    assert_converged(&bench.delete(&spec));
+}
+
+/// A cloud that says "done" and does nothing.
+#[derive(Debug)]
+struct Liar(crate::memory::MemoryBackend, AtomicU64);
+
+#[async_trait]
+impl Backend for Liar {
+    fn kind(&self) -> crate::BackendKind {
+        self.0.kind()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    fn validate(&self, desired: &EnvironmentSpec) -> Vec<Violation> {
+        self.0.validate(desired)
+    }
+
+    fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Vec<Difference> {
+        self.0.differences(observed, desired)
+    }
+
+    fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
+        self.0.plan(observed, desired)
+    }
+
+    async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId> {
+        self.0.locate(desired).await
+    }
+
+    async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
+        self.0.read(id).await
+    }
+
+    async fn begin(&self, id: &EnvironmentId, step: &Step, _: &IdempotencyToken) -> Result<Operation> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        Ok(Operation {
+            environment: id.clone(),
+            subject: step.subject.clone(),
+            action: step.action,
+            reference: Some("a lie".to_owned()),
+        })
+    }
+
+    async fn poll(&self, _: &Operation) -> Result<Progress> {
+        Ok(Progress::Done)
+    }
+
+    async fn find_running(&self, _: &EnvironmentId) -> Result<Vec<Operation>> {
+        Ok(Vec::new())
+    }
+
+    async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {
+        self.0.access(id).await
+    }
+}
+
+#[test]
+fn what_is_said_to_be_done_must_show() {
+    let bench = Bench::new();
+    let mut spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    let liar = Arc::new(Liar(bench.cloud.backend(), AtomicU64::new(0)));
+    let driver = Driver::new(liar.clone(), Arc::new(bench.clock.clone()), Jitter::seeded(1), POLL);
+    edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Fixed(3));
+    let began = bench.clock.now();
+    let outcome = bench.run(driver.update(&target(&spec), &spec, Run::new(HOUR, &|_| {})));
+    let words = assert_kind(&outcome, ErrorKind::OperationFailed);
+    assert!(words.contains("update node pool system"), "{words}");
+    assert_eq!(liar.1.load(Ordering::SeqCst), 1, "it is not sent again");
+    assert!(bench.clock.now() - began <= SETTLE_LIMIT + 2 * POLL);
+
+    let other = example_spec("other");
+    let outcome = bench.run(driver.create(&other, Run::new(HOUR, &|_| {})));
+    assert_kind(&outcome, ErrorKind::OperationFailed);
+    assert_eq!(liar.1.load(Ordering::SeqCst), 2);
+}
+
+/// A whole life under faults at random, by seed: it converges, with one cluster and nothing made twice.
+#[test]
+fn converges_under_faults_at_random() {
+    for seed in 0..400 {
+        let bench = Bench::seeded(seed);
+        let chance = Jitter::seeded(seed ^ 0xdead_beef);
+        let draw = |below: u32| {
+            let spread = chance.spread(Duration::from_secs(2)).as_secs_f64() - 1.0;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a draw from 0 to below")]
+            let drawn = (spread * f64::from(below)) as u32;
+            drawn.min(below - 1)
+        };
+        let mut spec = with_pools(&["apps"]);
+        spec.kubernetes.version = "1.32".parse().unwrap();
+        bench.cloud.set_read_lag(Duration::from_secs(u64::from(draw(3) * 15)));
+        let disturbances = [
+            Disturbance::Refused(ErrorKind::Throttled { retry_after: Some(Duration::from_secs(3)) }),
+            Disturbance::Refused(ErrorKind::Throttled { retry_after: None }),
+            Disturbance::Refused(ErrorKind::Unavailable { retry_after: None }),
+            Disturbance::Refused(ErrorKind::Conflict),
+            Disturbance::Refused(ErrorKind::Propagating),
+            Disturbance::RequestLost,
+            Disturbance::ReplyLost,
+        ];
+        let fault_some = || {
+            for _ in 0..draw(4) {
+                let disturbance = disturbances[draw(7) as usize];
+                let on = if draw(2) == 0 { FaultOn::AnyWrite } else { FaultOn::AnyQuestion };
+                bench.fault(on, disturbance, 1 + draw(2));
+            }
+        };
+        fault_some();
+        let outcome = bench.create(&spec);
+        assert!(outcome.is_converged(), "seed {seed}: {:?}", outcome.errors());
+        fault_some();
+        spec.kubernetes.version = "1.33".parse().unwrap();
+        spec.node_pools.remove(&pool("apps"));
+        edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Autoscale { min: 3, max: 9 });
+        let outcome = bench.update(&spec);
+        assert!(outcome.is_converged(), "seed {seed}: {:?}", outcome.errors());
+        bench.clock.run(bench.clock.sleep(HOUR)).unwrap();
+        bench.assert_as(&spec);
+        fault_some();
+        let outcome = bench.delete(&spec);
+        assert!(outcome.is_converged(), "seed {seed}: {:?}", outcome.errors());
+        bench.clock.run(bench.clock.sleep(HOUR)).unwrap();
+        assert_eq!(bench.cloud.clusters().len(), 0, "seed {seed}");
+        let mut created = bench.writes();
+        created.retain(|write| write.starts_with("Create"));
+        created.sort();
+        assert_eq!(created, ["Create cluster", "Create node pool apps", "Create node pool system"], "seed {seed}");
+    }
+}
