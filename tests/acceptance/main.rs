@@ -7,6 +7,7 @@
 mod harness;
 
 mod bad_input;
+mod by_hand;
 mod environment_crash;
 mod environment_drift;
 mod environment_foreign;
