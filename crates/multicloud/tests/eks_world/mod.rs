@@ -21,27 +21,28 @@ use multicloud_simulator::journal::Entry;
 use multicloud_simulator::{Config, Running, Simulator};
 use serde_json::json;
 
-pub const ACCOUNT: &str = "123456789012";
-pub const REGION: &str = "us-east-1";
-pub const SUBNETS: [&str; 3] = ["subnet-0000000000000000a", "subnet-0000000000000000b", "subnet-0000000000000000c"];
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const REGION: &str = "us-east-1";
+pub(crate) const SUBNETS: [&str; 3] =
+    ["subnet-0000000000000000a", "subnet-0000000000000000b", "subnet-0000000000000000c"];
 
 /// Seconds of the driver's clock in one real second. Simulated operations need requests and no time, so that only
 /// back-offs and grace periods take any; those shall still be long beside a request on loopback.
 const SPEED: u32 = 20;
 
 /// A simulator of its own.
-pub struct Simulated {
-    pub running: Running,
-    pub clock: Arc<dyn Clock>,
+pub(crate) struct Simulated {
+    pub(crate) running: Running,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Simulated {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let running = Simulator::start(Config::default()).await.expect("the simulator starts");
         Self { running, clock: Arc::new(FastClock(tokio::time::Instant::now())) }
     }
 
-    pub fn settings(&self) -> AwsSettings {
+    pub(crate) fn settings(&self) -> AwsSettings {
         AwsSettings {
             endpoint: self.running.url("eks").map(str::to_owned),
             sts_endpoint: self.running.url("sts").map(str::to_owned),
@@ -51,14 +52,14 @@ impl Simulated {
         }
     }
 
-    pub fn faults(&self, rules: serde_json::Value) {
+    pub(crate) fn faults(&self, rules: serde_json::Value) {
         let plan = FaultPlan::from_json(&rules.to_string()).expect("a fault plan");
         self.running.add_faults(plan).expect("a fault plan that fits");
     }
 
     /// The requests that were made, by name.
     #[allow(dead_code, reason = "not every test that has this module counts requests")]
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.running.journal().into_iter().map(|entry| entry.operation.to_owned()).collect()
     }
 
@@ -68,7 +69,7 @@ impl Simulated {
 }
 
 /// A valid environment with one pool.
-pub fn spec(name: &str) -> EnvironmentSpec {
+pub(crate) fn spec(name: &str) -> EnvironmentSpec {
     let role = |name: &str| format!("arn:aws:iam::{ACCOUNT}:role/{name}");
     EnvironmentSpec {
         owner: "platform".parse().unwrap(),
@@ -91,7 +92,7 @@ pub fn spec(name: &str) -> EnvironmentSpec {
     }
 }
 
-pub fn pool() -> PoolSpec {
+pub(crate) fn pool() -> PoolSpec {
     PoolSpec {
         machine_type: "t3.large".parse().unwrap(),
         size: PoolSize::Fixed(2),
