@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::cloud::{Cloud, CloudKind, Context, Reply, Request, WorldError};
-use crate::fault::{Effect, FaultPlan, FaultPlanError, Injection, Point};
+use crate::fault::{Effect, FaultPlan, FaultPlanError, Garbage, Injection, Point, Substitute};
 use crate::journal::{Entry, Journal};
 use crate::kubernetes::ApiServer;
 use crate::random::Random;
@@ -111,9 +111,12 @@ impl Engine {
                 let served = cloud.serve(endpoint, request, context);
                 (Outcome::Cut { reply: served.reply, hang }, served.committed)
             }
-            Some(Effect::Reply { committed, fault, retry_after }) => {
+            Some(Effect::Reply { committed, substitute, retry_after }) => {
                 let committed = committed && cloud.serve(endpoint, request, context).committed;
-                let mut reply = cloud.refuse(endpoint, request, fault, context);
+                let mut reply = match substitute {
+                    Substitute::Error(fault) => cloud.refuse(endpoint, request, fault, context),
+                    Substitute::Garbage(garbage) => garbled(garbage),
+                };
                 reply.headers.extend(retry_after.map(|value| ("Retry-After", value)));
                 (Outcome::Send(reply), committed)
             }
@@ -140,6 +143,11 @@ impl Engine {
 
     pub(crate) fn journal(&self) -> Vec<Entry> {
         self.journal.entries()
+    }
+
+    /// The first entry after number `seen` that is wanted.
+    pub(crate) fn find(&self, seen: u64, wanted: impl Fn(&Entry) -> bool) -> Option<Entry> {
+        self.journal.find(seen, wanted)
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
@@ -194,6 +202,28 @@ impl Engine {
 fn fault_random(seed: u64) -> Random {
     // Any constant does; it only has to lead to another sequence than the world's.
     Random::new(seed ^ 0x5eed_fa17)
+}
+
+/// More than a client should take: the largest true reply, a full page of add-on versions, has some 100 KiB.
+const HUGE: usize = 10 * 1024 * 1024;
+
+/// What no service says, but proxies, load balancers and broken middle boxes do.
+fn garbled(garbage: Garbage) -> Reply {
+    let (status, kind, body) = match garbage {
+        Garbage::Html => {
+            let page = "<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>";
+            (502, "text/html", page.into())
+        }
+        Garbage::Empty => (200, "application/json", Vec::new()),
+        Garbage::Truncated => (200, "application/json", br#"{"cluster":{"name":"c","resourcesVpc"#.to_vec()),
+        Garbage::InvalidUtf8 => (200, "application/json", b"{\"cluster\":{\"name\":\"\xff\xfe\"}}".to_vec()),
+        Garbage::WrongShape => {
+            let body = br#"{"cluster":[1e400],"cluster":7,"update":"no","clusters":{},"nodegroup":null,"x":{"y":[]}}"#;
+            (200, "application/json", body.to_vec())
+        }
+        Garbage::Huge => (200, "application/json", vec![b' '; HUGE]),
+    };
+    Reply { status, headers: vec![("Content-Type", kind.into())], body }
 }
 
 fn no_cloud(name: &str) -> WorldError {

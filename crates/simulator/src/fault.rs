@@ -69,6 +69,14 @@ pub enum Fault {
     Html,
     /// 200 without a body.
     Empty,
+    /// 200 and JSON that breaks off, though the connection does not.
+    Truncated,
+    /// 200 and bytes that are no UTF-8.
+    InvalidUtf8,
+    /// 200 and JSON of members that nobody knows, with values of the wrong types.
+    WrongShape,
+    /// 200 and ten mebibytes.
+    Huge,
     /// The credentials are expired: 403. Keys that AssumeRole gave out stay expired from then on.
     ExpiredToken,
     /// 403.
@@ -93,20 +101,36 @@ pub enum Fault {
     NotYetVisible,
 }
 
-/// A fault that replaces the reply.
+/// A fault that replaces the reply by what no service says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Garbage {
+    Html,
+    Empty,
+    Truncated,
+    InvalidUtf8,
+    WrongShape,
+    Huge,
+}
+
+/// A fault that replaces the reply by an error in the service's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReplyFault {
     Throttle,
     ThrottleAsInvalidRequest,
     Unavailable,
     InternalError,
-    Html,
-    Empty,
     ExpiredToken,
     AccessDenied,
     Propagating,
     Busy,
     NotFoundAsClientException,
+}
+
+/// Another reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Substitute {
+    Error(ReplyFault),
+    Garbage(Garbage),
 }
 
 /// A fault that changes how an accepted operation goes on.
@@ -126,7 +150,7 @@ pub(crate) enum Effect {
     /// The connection breaks.
     Connection { point: Point, hang: bool },
     /// Another reply is sent, after the work or instead of it.
-    Reply { committed: bool, fault: ReplyFault, retry_after: Option<String> },
+    Reply { committed: bool, substitute: Substitute, retry_after: Option<String> },
     /// The operation is accepted and takes another course.
     Course(Course),
 }
@@ -181,7 +205,7 @@ fn once() -> u32 {
 /// How a fault strikes.
 enum Kind {
     Connection { hang: bool },
-    Reply(ReplyFault),
+    Reply(Substitute),
     Course(Course),
 }
 
@@ -273,8 +297,9 @@ impl Rule {
             Kind::Connection { hang } => {
                 Injection { name: format!("{}/{name}", point.name()), effect: Effect::Connection { point, hang } }
             }
-            Kind::Reply(fault) => {
-                let effect = Effect::Reply { committed: point.commits(), fault, retry_after: self.retry_after.clone() };
+            Kind::Reply(substitute) => {
+                let (committed, retry_after) = (point.commits(), self.retry_after.clone());
+                let effect = Effect::Reply { committed, substitute, retry_after };
                 Injection { name: format!("{}/{name}", point.name()), effect }
             }
             Kind::Course(course) => Injection { name, effect: Effect::Course(course) },
@@ -287,17 +312,21 @@ impl Fault {
         match self {
             Fault::Drop => Kind::Connection { hang: false },
             Fault::Hang => Kind::Connection { hang: true },
-            Fault::Throttle => Kind::Reply(ReplyFault::Throttle),
-            Fault::ThrottleAsInvalidRequest => Kind::Reply(ReplyFault::ThrottleAsInvalidRequest),
-            Fault::Unavailable => Kind::Reply(ReplyFault::Unavailable),
-            Fault::InternalError => Kind::Reply(ReplyFault::InternalError),
-            Fault::Html => Kind::Reply(ReplyFault::Html),
-            Fault::Empty => Kind::Reply(ReplyFault::Empty),
-            Fault::ExpiredToken => Kind::Reply(ReplyFault::ExpiredToken),
-            Fault::AccessDenied => Kind::Reply(ReplyFault::AccessDenied),
-            Fault::Propagating => Kind::Reply(ReplyFault::Propagating),
-            Fault::Busy => Kind::Reply(ReplyFault::Busy),
-            Fault::NotFoundAsClientException => Kind::Reply(ReplyFault::NotFoundAsClientException),
+            Fault::Throttle => Kind::Reply(Substitute::Error(ReplyFault::Throttle)),
+            Fault::ThrottleAsInvalidRequest => Kind::Reply(Substitute::Error(ReplyFault::ThrottleAsInvalidRequest)),
+            Fault::Unavailable => Kind::Reply(Substitute::Error(ReplyFault::Unavailable)),
+            Fault::InternalError => Kind::Reply(Substitute::Error(ReplyFault::InternalError)),
+            Fault::Html => Kind::Reply(Substitute::Garbage(Garbage::Html)),
+            Fault::Empty => Kind::Reply(Substitute::Garbage(Garbage::Empty)),
+            Fault::Truncated => Kind::Reply(Substitute::Garbage(Garbage::Truncated)),
+            Fault::InvalidUtf8 => Kind::Reply(Substitute::Garbage(Garbage::InvalidUtf8)),
+            Fault::WrongShape => Kind::Reply(Substitute::Garbage(Garbage::WrongShape)),
+            Fault::Huge => Kind::Reply(Substitute::Garbage(Garbage::Huge)),
+            Fault::ExpiredToken => Kind::Reply(Substitute::Error(ReplyFault::ExpiredToken)),
+            Fault::AccessDenied => Kind::Reply(Substitute::Error(ReplyFault::AccessDenied)),
+            Fault::Propagating => Kind::Reply(Substitute::Error(ReplyFault::Propagating)),
+            Fault::Busy => Kind::Reply(Substitute::Error(ReplyFault::Busy)),
+            Fault::NotFoundAsClientException => Kind::Reply(Substitute::Error(ReplyFault::NotFoundAsClientException)),
             Fault::Slow => Kind::Course(Course::Slow),
             Fault::Stuck => Kind::Course(Course::Stuck),
             Fault::Fail => Kind::Course(Course::Fail),

@@ -73,6 +73,13 @@ impl Journal {
         self.entries.iter().cloned().collect()
     }
 
+    /// The first entry after number `seen` that is wanted.
+    pub(crate) fn find(&self, seen: u64, wanted: impl Fn(&Entry) -> bool) -> Option<Entry> {
+        // Newest first up to what was seen: a waiter looks at each entry once, not at all of them each time.
+        let unseen = self.entries.iter().rev().take_while(|entry| entry.seq > seen);
+        unseen.filter(|entry| wanted(entry)).last().cloned()
+    }
+
     /// Tells the number of the last entry, and each further one.
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.written.subscribe()

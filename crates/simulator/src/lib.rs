@@ -185,11 +185,15 @@ impl Running {
     /// a timeout.
     pub async fn wait_for(&self, wanted: impl Fn(&Entry) -> bool) -> Entry {
         let mut written = lock(&self.engine).subscribe();
+        let mut seen = 0;
         loop {
-            written.mark_unchanged();
-            if let Some(entry) = self.journal().into_iter().find(|entry| wanted(entry)) {
+            let last = *written.borrow_and_update();
+            // Numbers start again after a reset.
+            let unseen_after = if last < seen { 0 } else { seen };
+            if let Some(entry) = lock(&self.engine).find(unseen_after, &wanted) {
                 return entry;
             }
+            seen = last;
             // The sender lives in the engine, which lives at least as long as `self`.
             if written.changed().await.is_err() {
                 std::future::pending::<()>().await;

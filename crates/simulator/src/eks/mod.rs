@@ -244,12 +244,16 @@ impl Cloud for Eks {
 
     fn put(&mut self, path: &[&str], value: Value, context: &mut Context<'_>) -> Result<(), WorldError> {
         let (region, object) = self.find(path, context.now)?;
-        backdoor::put(region, object, value, context)
+        backdoor::put(region, object, value, context)?;
+        region.clusters.values_mut().for_each(|cluster| cluster.follow(context.now));
+        Ok(())
     }
 
     fn remove(&mut self, path: &[&str], now: Moment) -> Result<(), WorldError> {
         let (region, object) = self.find(path, now)?;
-        backdoor::remove(region, object)
+        backdoor::remove(region, object)?;
+        region.clusters.values_mut().for_each(|cluster| cluster.follow(now));
+        Ok(())
     }
 }
 
@@ -313,10 +317,6 @@ fn refuse(request: &Request, fault: ReplyFault, request_id: String) -> Reply {
             ServiceError::new("ServiceUnavailableException", 503, "Service is unavailable. Please try again later.")
         }
         ReplyFault::InternalError => ServiceError::new("ServerException", 500, "Internal server error"),
-        ReplyFault::Html => return html(),
-        ReplyFault::Empty => {
-            return Reply { status: 200, headers: vec![("x-amzn-RequestId", request_id)], body: Vec::new() };
-        }
         ReplyFault::ExpiredToken => expired(),
         ReplyFault::AccessDenied => ServiceError::new(
             "AccessDeniedException",
@@ -336,15 +336,6 @@ fn refuse(request: &Request, fault: ReplyFault, request_id: String) -> Reply {
         }
     };
     error.reply(request_id)
-}
-
-/// What a proxy in between answers when it cannot reach the service.
-fn html() -> Reply {
-    Reply {
-        status: 502,
-        headers: vec![("Content-Type", "text/html".into())],
-        body: b"<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>".to_vec(),
-    }
 }
 
 fn operation_name(request: &Request) -> &'static str {

@@ -179,6 +179,7 @@ pub(super) fn create(
     let due = context.due(CREATE);
     let answer = Answer::changed(json!({ "nodegroup": doc }));
     cluster.nodegroups.insert(name, Resource::creating(doc, due, end, context));
+    cluster.follow(context.now);
     region.tokens.remember(token, input, cluster_name, &answer);
     Ok(answer)
 }

@@ -92,8 +92,6 @@ pub(super) fn refuse(fault: ReplyFault, request_id: String) -> Reply {
         ReplyFault::Throttle | ReplyFault::ThrottleAsInvalidRequest => error("Throttling", 400, "Rate exceeded"),
         ReplyFault::Unavailable => error("ServiceUnavailable", 503, "Service is unavailable. Please try again later."),
         ReplyFault::InternalError => error("InternalFailure", 500, "Internal server error"),
-        ReplyFault::Html => return super::html(),
-        ReplyFault::Empty => return Reply { status: 200, headers: Vec::new(), body: Vec::new() },
         ReplyFault::ExpiredToken => error("ExpiredToken", 403, "The security token included in the request is expired"),
         // A trust policy that has not arrived everywhere looks like one that says no.
         ReplyFault::AccessDenied

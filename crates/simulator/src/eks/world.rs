@@ -72,6 +72,14 @@ enum End {
     Vanish,
 }
 
+/// What has happened to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Settled {
+    Rests,
+    Changed,
+    Gone,
+}
+
 /// An update as DescribeUpdate shows it.
 #[derive(Debug)]
 pub(super) struct Update {
@@ -209,9 +217,15 @@ impl Cluster {
     /// Returns whether it is still there.
     fn settle(&mut self, now: Moment) -> bool {
         let mut ended = Vec::new();
-        let stays = self.own.settle(now, &mut ended);
-        self.nodegroups.retain(|_, group| group.settle(now, &mut ended));
-        self.addons.retain(|_, addon| addon.settle(now, &mut ended));
+        let own = self.own.settle(now, &mut ended);
+        let mut changed = own != Settled::Rests;
+        let mut stays = |resource: &mut Resource| {
+            let settled = resource.settle(now, &mut ended);
+            changed |= settled != Settled::Rests;
+            settled != Settled::Gone
+        };
+        self.nodegroups.retain(|_, group| stays(group));
+        self.addons.retain(|_, addon| stays(addon));
         for (id, error) in ended {
             if let Some(update) = self.updates.iter_mut().find(|update| update.id == id) {
                 let status = if error.is_none() { "Successful" } else { "Failed" };
@@ -219,9 +233,16 @@ impl Cluster {
                 update.doc.insert("errors".into(), Value::Array(error.into_iter().collect()));
             }
         }
+        if changed {
+            self.follow(now);
+        }
+        own != Settled::Gone
+    }
+
+    /// What follows from a change of the cluster or of what belongs to it.
+    pub(super) fn follow(&mut self, now: Moment) {
         super::addon::heal(self);
         super::access::follow(self, now);
-        stays
     }
 }
 
@@ -312,20 +333,20 @@ impl Resource {
         self.pending = Some(Pending { due, end, update: None });
     }
 
-    /// Returns whether it is still there; adds the update that has ended.
-    fn settle(&mut self, now: Moment, ended: &mut Vec<(String, Option<Value>)>) -> bool {
+    /// Lets happen what is due; adds the update that has ended.
+    fn settle(&mut self, now: Moment, ended: &mut Vec<(String, Option<Value>)>) -> Settled {
         if self.pending.as_ref().is_none_or(|pending| pending.due > now) {
-            return true;
+            return Settled::Rests;
         }
-        let Some(Pending { end, update, .. }) = self.pending.take() else { return true };
+        let Some(Pending { end, update, .. }) = self.pending.take() else { return Settled::Rests };
         ended.extend(update);
         self.late_status = None;
         match end {
             End::Become(document) => {
                 self.doc.extend(document);
-                true
+                Settled::Changed
             }
-            End::Vanish => false,
+            End::Vanish => Settled::Gone,
         }
     }
 }

@@ -50,3 +50,18 @@ async fn seeds_draw_late_reads_and_zero_draws_none() {
     }
     assert!(stale > 0 && invisible > 0, "{stale} {invisible}");
 }
+
+#[tokio::test]
+async fn real_time_passes_by_the_clock_on_the_wall() {
+    // Fast enough that a cluster is up before the polls end, by the clock alone.
+    let time = multicloud_simulator::Time::Real { speed: 1_000_000 };
+    let client = start_with(Config { time, ..Default::default() }).await;
+    client.cluster("c", json!({})).await;
+    let frozen = multicloud_simulator::Time::Real { speed: 0 };
+    let client = start_with(Config { time: frozen, ..Default::default() }).await;
+    client.ok("CreateCluster", cluster("c", json!({}))).await;
+    for _ in 0..20 {
+        let read = client.ok("DescribeCluster", json!({ "name": "c" })).await;
+        assert_eq!(read["cluster"]["status"], "CREATING");
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Broken, Client, cluster, faults, nodegroup, start};
+use crate::client::{Broken, Client, Reply, cluster, faults, nodegroup, start};
 
 async fn with(plan: &str) -> Client {
     let client = start().await;
@@ -51,6 +51,9 @@ async fn a_hanging_reply_is_journaled_before_it_hangs() {
         // Other requests are served meanwhile, and what was committed is seen.
         let seen = client.call("DescribeCluster", json!({ "name": "c" })).await.is_ok();
         assert_eq!(seen, commits, "{point}");
+        if point == "reply_cut" {
+            stream.readable().await.unwrap();
+        }
         let mut buffer = [0; 4096];
         let received = stream.try_read(&mut buffer);
         let nothing = received.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
@@ -85,12 +88,21 @@ async fn errors_come_in_the_services_words() {
 }
 
 #[tokio::test]
-async fn replies_that_are_none() {
-    let client = with(r#"[{"call":1,"fault":"html"},{"call":2,"fault":"empty"}]"#).await;
-    let html = client.try_call("ListClusters", json!({})).await.unwrap();
-    assert_eq!((html.status, html.header("content-type")), (502, Some("text/html")));
-    let empty = client.try_call("ListClusters", json!({})).await.unwrap();
-    assert_eq!((empty.status, empty.body.len()), (200, 0));
+async fn replies_that_no_service_sends() {
+    let is_json = |reply: &Reply| serde_json::from_slice::<Value>(&reply.body).is_ok();
+    for (fault, status, as_said) in [
+        ("html", 502, (|reply| reply.header("content-type") == Some("text/html")) as fn(&Reply) -> bool),
+        ("empty", 200, |reply| reply.body.is_empty()),
+        ("truncated", 200, |reply| reply.body.starts_with(b"{\"cluster\"")),
+        ("invalid_utf8", 200, |reply| std::str::from_utf8(&reply.body).is_err()),
+        ("wrong_shape", 200, |reply| reply.body.starts_with(b"{\"cluster\":[1e400]") && reply.body.ends_with(b"}}")),
+        ("huge", 200, |reply| reply.body.len() == 10 * 1024 * 1024),
+    ] {
+        let client = with(&format!(r#"[{{"call":1,"fault":"{fault}"}}]"#)).await;
+        let reply = client.try_call("ListClusters", json!({})).await.unwrap();
+        assert_eq!(reply.status, status, "{fault}");
+        assert!(as_said(&reply) && (!is_json(&reply) || fault == "wrong_shape"), "{fault}");
+    }
 }
 
 #[tokio::test]

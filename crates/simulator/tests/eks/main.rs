@@ -1,5 +1,7 @@
 //! EKS and STS against the service descriptions that AWS publishes, and against the aws CLI.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it has to be")]
+
 mod access;
 mod addon;
 mod binary;
