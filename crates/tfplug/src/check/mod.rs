@@ -218,6 +218,9 @@ impl Found {
     }
 
     fn write_only_block(&mut self, block: &Block, value: &Value, place: &Place<'_>) {
+        if value.is_unknown() {
+            return;
+        }
         self.write_only_attributes(&block.attributes, value, place);
         for nested in &block.blocks {
             let place = place.step(Step::Attribute(&nested.name));
@@ -233,7 +236,7 @@ impl Found {
             let place = place.attribute(attribute);
             match &attribute.kind {
                 _ if attribute.write_only => {
-                    if !inner.is_null() && !value.is_unknown() {
+                    if !inner.is_null() {
                         self.push(&place, "A write-only attribute must be null in every answer", place.show(inner));
                     }
                 }
@@ -292,28 +295,29 @@ impl From<BlockNesting> for Keeping {
     }
 }
 
-/// Calls `visit` with each known object that is kept in `value`.
+/// Calls `visit` with each object that is kept in `value`; elements may be unknown themselves.
 fn each_object(keeping: Keeping, value: &Value, place: &Place<'_>, visit: &mut dyn FnMut(&Value, &Place<'_>)) {
-    let mut visit_known = |object: &Value, place: &Place<'_>| {
-        if !object.is_null() && !object.is_unknown() {
+    let mut visit_present = |object: &Value, place: &Place<'_>| {
+        if !object.is_null() {
             visit(object, place);
         }
     };
     match (keeping, value.inner()) {
-        (Keeping::One, object) => visit_known(object, place),
+        (Keeping::One, Value::Unknown(_)) => {}
+        (Keeping::One, object) => visit_present(object, place),
         (Keeping::List, Value::List(elements)) => {
             for (index, object) in elements.iter().enumerate() {
-                visit_known(object, &place.step(Step::Index(index)));
+                visit_present(object, &place.step(Step::Index(index)));
             }
         }
         (Keeping::Set, Value::Set(elements)) => {
             for object in elements {
-                visit_known(object, &place.step(Step::Element(object)));
+                visit_present(object, &place.step(Step::Element(object)));
             }
         }
         (Keeping::Map, Value::Map(elements)) => {
             for (key, object) in elements {
-                visit_known(object, &place.step(Step::Key(key)));
+                visit_present(object, &place.step(Step::Key(key)));
             }
         }
         (Keeping::List | Keeping::Set | Keeping::Map, _) => {}

@@ -249,7 +249,7 @@ impl Binary {
     }
 }
 
-/// The nearest decimal of at most `wanted` digits; half rounds up, which no shortest form depends on.
+/// The nearest decimal of at most `wanted` digits; half rounds to even, as core rounds.
 fn round_decimal(text: &str, exponent: i64, wanted: usize) -> (BigUint, i64) {
     let parse = |digits: &str| BigUint::parse_bytes(digits.as_bytes(), 10).unwrap_or_default();
     if text.len() <= wanted {
@@ -257,7 +257,9 @@ fn round_decimal(text: &str, exponent: i64, wanted: usize) -> (BigUint, i64) {
     }
     let (kept, dropped) = text.split_at(wanted);
     let mut digits = parse(kept);
-    if dropped.as_bytes().first().is_some_and(|first| *first >= b'5') {
+    let is_half = dropped.starts_with('5') && dropped.trim_end_matches('0').len() == 1;
+    let is_up = if is_half { digits.bit(0) } else { dropped.as_bytes().first().is_some_and(|first| *first >= b'5') };
+    if is_up {
         digits += 1u8;
     }
     (digits, exponent.saturating_add(i64::try_from(dropped.len()).unwrap_or(i64::MAX)))
