@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::client::{NODE_ROLE, ROLE, SUBNET_A, SUBNET_B, start};
 
+const NEEDED: &str =
+    "the aws CLI is needed: run `cargo xtask test`, which provides it, or `python3 -m pip install awscli`";
+
 /// Beyond any duration here.
 const LONG: std::time::Duration = std::time::Duration::from_secs(3600);
 
@@ -25,7 +28,7 @@ fn aws(simulator: &Running, arguments: &[&str]) -> Result<Value, String> {
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .env_remove("AWS_PROFILE");
-    let output = command.output().expect("the aws CLI is needed: python3 -m pip install awscli");
+    let output = command.output().expect(NEEDED);
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
@@ -37,7 +40,7 @@ fn aws(simulator: &Running, arguments: &[&str]) -> Result<Value, String> {
 fn pager_is_known() -> bool {
     static VERSION: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
         let output = Command::new("aws").arg("--version").output();
-        let output = output.expect("the aws CLI is needed: python3 -m pip install awscli");
+        let output = output.expect(NEEDED);
         String::from_utf8_lossy(&output.stdout).into_owned()
     });
     VERSION.starts_with("aws-cli/2")

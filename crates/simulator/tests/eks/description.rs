@@ -1,5 +1,6 @@
 //! The published service descriptions, as botocore carries them, and whether a message fits one.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -23,14 +24,28 @@ impl Description {
     fn load(service: &str) -> Description {
         let program = "import sys, json, botocore.loaders as l; \
                        json.dump(l.Loader().load_service_model(sys.argv[1], 'service-2'), sys.stdout)";
-        let output = Command::new("python3").args(["-c", program, service]).output();
-        let output = output.expect("python3 is needed to read the service descriptions: install Python 3");
-        assert!(
-            output.status.success(),
-            "botocore is needed, which carries the service descriptions: python3 -m pip install botocore\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        Description(serde_json::from_slice(&output.stdout).unwrap())
+        let mut failures = Vec::new();
+        let loaded = pythons().into_iter().find_map(|python| {
+            match Command::new(&python).args(["-c", program, service]).output() {
+                Ok(output) if output.status.success() => Some(output.stdout),
+                Ok(output) => {
+                    failures.push(format!("{}: {}", python.display(), String::from_utf8_lossy(&output.stderr)));
+                    None
+                }
+                Err(error) => {
+                    failures.push(format!("{}: {error}", python.display()));
+                    None
+                }
+            }
+        });
+        let Some(text) = loaded else {
+            panic!(
+                "botocore is needed, which carries the service descriptions: run `cargo xtask test`, which provides it, \
+                 or `python3 -m pip install botocore`\n{}",
+                failures.join("\n")
+            )
+        };
+        Description(serde_json::from_slice(&text).unwrap())
     }
 
     pub(crate) fn operation(&self, name: &str) -> &Value {
@@ -116,6 +131,13 @@ impl Description {
             (None, _) => problems.push(format!("{path}: no shape is called {shape}")),
         }
     }
+}
+
+/// Those beside the tools that `cargo xtask test` provides, which have botocore, and the user's own.
+fn pythons() -> Vec<PathBuf> {
+    let tools = ["MULTICLOUD_MOTO_SERVER", "MULTICLOUD_AWS"].into_iter().filter_map(std::env::var_os);
+    let beside = tools.map(|tool| PathBuf::from(tool).with_file_name("python3")).filter(|python| python.exists());
+    beside.chain([PathBuf::from("python3")]).collect()
 }
 
 #[test]
