@@ -36,6 +36,10 @@ pub trait Model: Clone + PartialEq + Send + Sync + Sized + 'static {
 }
 
 /// What an [`Attr`] can hold.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an attribute's value",
+    note = "use String, bool, i64, Number, GoDuration, Any, a Vec, map or Set of `Attr`, or derive Model or StringEnum for it"
+)]
 pub trait AttributeType: Clone + PartialEq + Send + Sync + Sized + 'static {
     /// The type in the schema.
     fn kind() -> AttributeKind;
@@ -69,6 +73,10 @@ pub trait AttributeType: Clone + PartialEq + Send + Sync + Sized + 'static {
 }
 
 /// What the fields of a model are: [`Attr`]s. The derive calls these.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of a model",
+    note = "wrap it: `Attr<{Self}>` tells null, unknown and known apart; see also ListOf, MapOf and SetOf"
+)]
 pub trait Field: Sized {
     /// What the attribute holds.
     type Of: AttributeType;
@@ -104,11 +112,15 @@ pub fn nested_block<T: AttributeType>(name: &'static str, min_items: u32, max_it
 
 /// The value of a block field: where there is no block, a collection is empty and never null.
 pub fn block_value<F: Field>(field: &F) -> Value {
-    match (field.to_value(), F::Of::kind()) {
-        (Value::Null, AttributeKind::Nested { nesting: Nesting::List, .. }) => Value::List(Vec::new()),
-        (Value::Null, AttributeKind::Nested { nesting: Nesting::Set, .. }) => Value::Set([].into_iter().collect()),
-        (Value::Null, AttributeKind::Nested { nesting: Nesting::Map, .. }) => Value::Map([].into()),
-        (value, _) => value,
+    let value = field.to_value();
+    if !value.is_null() {
+        return value;
+    }
+    match F::Of::kind() {
+        AttributeKind::Nested { nesting: Nesting::List, .. } => Value::List(Vec::new()),
+        AttributeKind::Nested { nesting: Nesting::Set, .. } => Value::Set([].into_iter().collect()),
+        AttributeKind::Nested { nesting: Nesting::Map, .. } => Value::Map([].into()),
+        AttributeKind::Nested { nesting: Nesting::Single, .. } | AttributeKind::Type(_) => value,
     }
 }
 

@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use super::verdict;
+use super::write_only::without_write_only;
 use super::{Inner, convert, guard};
 use crate::call::{Call, Checkpoint};
+use crate::check;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::proto::tfplugin6 as wire;
 use crate::provider::Provider;
@@ -61,10 +62,10 @@ impl<P: Provider> Inner<P> {
         diagnostics.extend(call.take_warnings());
 
         let block = &resource.schema().block;
-        state = verdict::without_write_only(block, state);
+        state = without_write_only(block, state);
         if !diagnostics.has_error() {
-            let violations = verdict::apply(block, &plan, &state);
-            diagnostics.extend(verdict::diagnostics(&request.type_name, "apply", violations));
+            let violations = check::apply(block, &plan, &state);
+            diagnostics.extend(check::diagnostics(&request.type_name, "apply", violations));
         }
         state = state.unknown_as_null();
         let known = convert::identity_value(request.planned_identity.as_ref(), resource.identity_schema())?;

@@ -2,9 +2,9 @@
 
 use super::import::unknown_where_computed;
 use super::shape::Shape;
-use super::verdict;
 use super::{Inner, convert, unknown_type, validate};
 use crate::call::DeferReason;
+use crate::check;
 use crate::diagnostic::Diagnostics;
 use crate::ephemeral::AnyEphemeral;
 use crate::proto::tfplugin6 as wire;
@@ -51,8 +51,8 @@ impl<P: Provider> Inner<P> {
         let mut diagnostics = call.take_warnings();
         let deferred = self.deferral(&request.type_name, &call, &mut diagnostics);
         if !diagnostics.has_error() {
-            let violations = verdict::data_source(block, &config, &opened.result);
-            diagnostics.extend(verdict::diagnostics(&request.type_name, "open", violations));
+            let violations = check::ephemeral(block, &config, &opened.result);
+            diagnostics.extend(check::diagnostics(&request.type_name, "open", violations));
         }
         Ok(wire::open_ephemeral_resource::Response {
             diagnostics: convert::diagnostics(diagnostics),

@@ -2,9 +2,10 @@
 
 use super::plan::cannot_defer;
 use super::shape::{Member, Shape, map_objects, part};
-use super::verdict;
+use super::write_only::without_write_only;
 use super::{Inner, convert, unknown_type};
 use crate::call::{Call, DeferReason};
+use crate::check;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::proto::tfplugin6 as wire;
 use crate::provider::Provider;
@@ -36,11 +37,11 @@ impl<P: Provider> Inner<P> {
         let deferred = self.deferral(&request.type_name, &call, &mut diagnostics);
         let state = match read {
             None => Value::Null,
-            Some(state) => keep_spelling(Shape::of(block), verdict::without_write_only(block, state), &current),
+            Some(state) => keep_spelling(Shape::of(block), without_write_only(block, state), &current),
         };
         if !diagnostics.has_error() {
-            let violations = verdict::read(block, &state);
-            diagnostics.extend(verdict::diagnostics(&request.type_name, "read", violations));
+            let violations = check::read(block, &state);
+            diagnostics.extend(check::diagnostics(&request.type_name, "read", violations));
         }
         let known = convert::identity_value(request.current_identity.as_ref(), resource.identity_schema())?;
         let identity = resource.identity(&state)?;
@@ -85,8 +86,8 @@ impl<P: Provider> Inner<P> {
         let mut diagnostics = call.take_warnings();
         let deferred = self.deferral(&request.type_name, &call, &mut diagnostics);
         if !diagnostics.has_error() {
-            let violations = verdict::data_source(block, &config, &state);
-            diagnostics.extend(verdict::diagnostics(&request.type_name, "read", violations));
+            let violations = check::data_source(block, &state);
+            diagnostics.extend(check::diagnostics(&request.type_name, "read", violations));
         }
         Ok(wire::read_data_source::Response {
             state: Some(convert::dynamic(&state, &kind)?),
@@ -108,12 +109,12 @@ impl<P: Provider> Inner<P> {
         };
         let call = self.call(request.client_capabilities, &[]);
         let state = resource.import(&call, id).await?;
-        let state = verdict::without_write_only(block, state).unknown_as_null();
+        let state = without_write_only(block, state).unknown_as_null();
         let identity = resource.identity(&state)?.or(given);
         let mut diagnostics = call.take_warnings();
         let deferred = self.deferral(&request.type_name, &call, &mut diagnostics);
-        let violations = verdict::import(block, &state);
-        diagnostics.extend(verdict::diagnostics(&request.type_name, "import", violations));
+        let violations = check::import(block, &state);
+        diagnostics.extend(check::diagnostics(&request.type_name, "import", violations));
         let imported = wire::import_resource_state::ImportedResource {
             type_name: request.type_name,
             state: Some(convert::dynamic(&state, resource.state_type())?),
@@ -152,10 +153,10 @@ impl<P: Provider> Inner<P> {
             )
             .into());
         };
-        let state = verdict::without_write_only(block, state).unknown_as_null();
+        let state = without_write_only(block, state).unknown_as_null();
         let mut diagnostics = call.take_warnings();
-        let violations = verdict::import(block, &state);
-        diagnostics.extend(verdict::diagnostics(&request.target_type_name, "move", violations));
+        let violations = check::import(block, &state);
+        diagnostics.extend(check::diagnostics(&request.target_type_name, "move", violations));
         Ok(wire::move_resource_state::Response {
             target_state: Some(convert::dynamic(&state, resource.state_type())?),
             diagnostics: convert::diagnostics(diagnostics),
@@ -171,11 +172,11 @@ impl<P: Provider> Inner<P> {
         let resource = self.resource(&request.type_name)?;
         let json = raw_json(&request.type_name, request.raw_state.as_ref())?;
         let block = &resource.schema().block;
-        let state = verdict::without_write_only(block, resource.upgrade(request.version, json)?);
-        let violations = verdict::import(block, &state);
+        let state = without_write_only(block, resource.upgrade(request.version, json)?);
+        let violations = check::import(block, &state);
         Ok(wire::upgrade_resource_state::Response {
             upgraded_state: Some(convert::dynamic(&state, resource.state_type())?),
-            diagnostics: convert::diagnostics(verdict::diagnostics(&request.type_name, "upgrade", violations)),
+            diagnostics: convert::diagnostics(check::diagnostics(&request.type_name, "upgrade", violations)),
         })
     }
 

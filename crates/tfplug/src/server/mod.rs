@@ -15,7 +15,7 @@ mod schemas;
 mod shape;
 mod streams;
 mod validate;
-mod verdict;
+mod write_only;
 
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 

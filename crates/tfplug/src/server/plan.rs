@@ -1,8 +1,8 @@
 //! Planning: core asks what a change would do.
 
-use super::verdict;
 use super::{Inner, convert, propose};
 use crate::call::DeferReason;
+use crate::check;
 use crate::diagnostic::Diagnostics;
 use crate::proto::tfplugin6 as wire;
 use crate::provider::Provider;
@@ -58,8 +58,11 @@ impl<P: Provider> Inner<P> {
             diagnostics.push(cannot_defer(&request.type_name, reason));
         }
         if !diagnostics.has_error() {
-            let violations = verdict::plan(block, &config, &prior, &change.plan);
-            diagnostics.extend(verdict::diagnostics(&request.type_name, "plan", violations));
+            let mut violations = check::plan(block, &config, &prior, &change.plan);
+            if !prior.is_null() {
+                violations.extend(check::requires_replace(&prior, &change.plan, &change.replace));
+            }
+            diagnostics.extend(check::diagnostics(&request.type_name, "plan", violations));
         }
         let mut replace = change.replace;
         replace.sort();

@@ -1,4 +1,4 @@
-//! Core's rules on answers, applied before an answer is sent: what breaks one becomes a diagnostic of ours.
+//! Takes write-only values out of answers: core refuses an answer that has one, and what was created is lost.
 
 use super::shape::{Member, Shape, map_objects, part};
 use crate::schema::Block;
@@ -32,24 +32,4 @@ fn stripped(shape: Shape<'_>, state: &Value) -> Value {
         values.insert(name.to_string(), value);
     }
     Value::Object(values)
-}
-
-use crate::diagnostic::Diagnostics;
-pub(super) fn plan(_: &Block, _: &Value, _: &Value, _: &Value) -> Vec<()> {
-    Vec::new()
-}
-pub(super) fn apply(_: &Block, _: &Value, _: &Value) -> Vec<()> {
-    Vec::new()
-}
-pub(super) fn read(_: &Block, _: &Value) -> Vec<()> {
-    Vec::new()
-}
-pub(super) fn import(_: &Block, _: &Value) -> Vec<()> {
-    Vec::new()
-}
-pub(super) fn data_source(_: &Block, _: &Value, _: &Value) -> Vec<()> {
-    Vec::new()
-}
-pub(super) fn diagnostics(_: &str, _: &str, _: Vec<()>) -> Diagnostics {
-    Diagnostics::new()
 }
