@@ -101,6 +101,7 @@ suite![
     refuses_a_downgrade,
     waits_while_busy,
     obeys_throttling,
+    takes_no_error_for_an_absence,
     survives_a_lost_request,
     adopts_after_a_lost_reply,
     leaves_foreign_environments_alone,
@@ -391,7 +392,13 @@ async fn waits_while_busy(world: &dyn World) {
     let observed = bench.observed().await;
     let steps = bench.driver.backend().plan(Some(&observed), Some(&theirs)).expect("a plan");
     let token = IdempotencyToken::random();
-    world.client().begin(&bench.id, &steps[0], &token.for_step(&steps[0])).await.expect("their update");
+    let client = world.client();
+    client.begin(&bench.id, &steps[0], &token.for_step(&steps[0])).await.expect("their update");
+    // Nobody can say how long an operation takes that goes on in another process, so that a refusal is played.
+    let on = FaultOn::Write(Action::Update, on_pool("system"));
+    world.inject(Fault { on, disturbance: Disturbance::Refused(ErrorKind::Conflict), times: 2 }).await;
+    let refused = client.begin(&bench.id, &steps[0], &token.for_step(&steps[0])).await.expect_err("one at a time");
+    assert_eq!(refused.kind, ErrorKind::Conflict, "{}", ErrorChain(&refused));
 
     bench.spec.node_pools.get_mut(&system).unwrap().size = PoolSize::Fixed(3);
     bench.updated().await;
@@ -413,6 +420,23 @@ async fn obeys_throttling(world: &dyn World) {
     assert!(world.clock().now() - began >= Duration::from_secs(14), "no request may be sent early");
     bench.assert_content().await;
     assert_eq!(bench.writes().await.len(), 2);
+    bench.clean_up().await;
+}
+
+async fn takes_no_error_for_an_absence(world: &dyn World) {
+    let bench = Bench::created(world, "absence", |_| {}).await;
+    let client = world.client();
+    for disturbance in [
+        Disturbance::Refused(ErrorKind::Throttled { retry_after: None }),
+        Disturbance::Refused(ErrorKind::Unavailable { retry_after: None }),
+        Disturbance::RequestLost,
+        Disturbance::ReplyLost,
+    ] {
+        world.inject(Fault { on: FaultOn::AnyQuestion, disturbance, times: 1 }).await;
+        let read = client.read(&bench.id).await;
+        assert!(read.is_err(), "{disturbance:?} is an error, and not {read:?}");
+        assert!(client.read(&bench.id).await.expect("reading").is_some());
+    }
     bench.clean_up().await;
 }
 
@@ -471,7 +495,7 @@ async fn leaves_different_environments_alone(world: &dyn World) {
     let before = bench.writes().await;
     assert!(!bench.driver.backend().differences(&bench.observed().await, &bench.spec).is_empty());
     assert_refused(&bench.create().await, ErrorKind::NotOwned);
-    assert_refused(&bench.update().await, ErrorKind::NotOwned);
+    assert_refused(&bench.update().await, ErrorKind::InvalidConfig);
     let mut target = bench.target();
     target.uid = Some("another".to_owned());
     let replaced = bench.driver.update(&target, &spec, Run::new(TIMEOUT, &|_| {})).await;

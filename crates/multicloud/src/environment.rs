@@ -1128,6 +1128,31 @@ mod tests {
         check("memory/", expect!["part 2 (name) of the id, at position 8: environment name is empty"]);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_breaks_a_parser(text in ".*") {
+            drop(text.parse::<KubernetesVersion>());
+            drop(text.parse::<MaxSurge>());
+            drop(text.parse::<TaintEffect>());
+            for prefix in ["", "eks/", "memory/", "eks/1/r/"] {
+                let text = format!("{prefix}{text}");
+                match text.parse::<EnvironmentId>() {
+                    Ok(id) => proptest::prop_assert_eq!(id.to_string(), text),
+                    Err(error) => proptest::prop_assert!(ErrorChain(&error).to_string().len() < 1_000),
+                }
+            }
+        }
+
+        #[test]
+        fn what_parses_prints_the_same(major in 0_u16.., minor in 0_u16.., count in 1_u32.., percent in 1_u8..=100) {
+            let version = KubernetesVersion { major, minor };
+            proptest::prop_assert_eq!(version.to_string().parse::<KubernetesVersion>(), Ok(version));
+            for surge in [MaxSurge::Count(count), MaxSurge::Percent(percent)] {
+                proptest::prop_assert_eq!(surge.to_string().parse::<MaxSurge>(), Ok(surge));
+            }
+        }
+    }
+
     #[test]
     fn versions_are_strict() {
         let parse = |text: &str| text.parse::<KubernetesVersion>().ok();

@@ -309,6 +309,16 @@ mod tests {
         assert_eq!(long.as_str().chars().count(), ServerText::MAX_CHARS + 1);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_stays_harmful(raw in "[\\x00-\\x9f\\u{202a}-\\u{202e}a]*") {
+            let text = ServerText::new(&raw);
+            let harmful = |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
+            proptest::prop_assert!(!text.as_str().contains(harmful));
+            proptest::prop_assert_eq!(&ServerText::new(text.as_str()), &text);
+        }
+    }
+
     #[test]
     fn chain_makes_every_link_harmless() {
         let error = Error::new(ErrorKind::Protocol, BackendKind::Eks, "DescribeCluster", "prod")

@@ -811,19 +811,23 @@ mod tests {
     struct MemoryWorld {
         clock: VirtualClock,
         cloud: Arc<MemoryCloud>,
+        bug: Option<Bug>,
     }
 
     impl MemoryWorld {
         fn new() -> Self {
             let clock = VirtualClock::new();
-            Self { cloud: MemoryCloud::new(Arc::new(clock.clone())), clock }
+            Self { cloud: MemoryCloud::new(Arc::new(clock.clone())), clock, bug: None }
         }
     }
 
     #[async_trait]
     impl World for MemoryWorld {
         fn client(&self) -> Arc<dyn Backend> {
-            Arc::new(self.cloud.backend())
+            match self.bug {
+                None => Arc::new(self.cloud.backend()),
+                Some(bug) => Arc::new(Buggy { inner: self.cloud.backend(), bug }),
+            }
         }
 
         fn clock(&self) -> Arc<dyn Clock> {
@@ -902,5 +906,205 @@ mod tests {
             let done = world.clock.run((scenario.run)(&world));
             assert!(done.is_some(), "{} waits for what never comes", scenario.name);
         }
+    }
+
+    /// Mistakes that a backend might make.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Bug {
+        NoMark,
+        OthersMark,
+        AdoptsWhatDiffers,
+        TakesErrorsForAbsence,
+        TakesLostRepliesForFailures,
+        ForgetsPoolUpdates,
+        PlansWhatIsDone,
+        UpgradesPoolsFirst,
+        SkipsMinors,
+        AllowsDowngrades,
+        DeletesTheClusterFirst,
+        HidesBusyness,
+        LosesTags,
+        LeavesRemovedPools,
+        SendsTwice,
+        TellsTokens,
+    }
+
+    const BUGS: [Bug; 16] = [
+        Bug::NoMark,
+        Bug::OthersMark,
+        Bug::AdoptsWhatDiffers,
+        Bug::TakesErrorsForAbsence,
+        Bug::TakesLostRepliesForFailures,
+        Bug::ForgetsPoolUpdates,
+        Bug::PlansWhatIsDone,
+        Bug::UpgradesPoolsFirst,
+        Bug::SkipsMinors,
+        Bug::AllowsDowngrades,
+        Bug::DeletesTheClusterFirst,
+        Bug::HidesBusyness,
+        Bug::LosesTags,
+        Bug::LeavesRemovedPools,
+        Bug::SendsTwice,
+        Bug::TellsTokens,
+    ];
+
+    #[derive(Debug)]
+    struct Buggy {
+        inner: MemoryBackend,
+        bug: Bug,
+    }
+
+    #[async_trait]
+    impl Backend for Buggy {
+        fn kind(&self) -> BackendKind {
+            self.inner.kind()
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            self.inner.capabilities()
+        }
+
+        fn validate(&self, desired: &EnvironmentSpec) -> Vec<Violation> {
+            self.inner.validate(desired)
+        }
+
+        fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Vec<Difference> {
+            if self.bug == Bug::AdoptsWhatDiffers { Vec::new() } else { self.inner.differences(observed, desired) }
+        }
+
+        fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
+            let mut observed = observed.cloned();
+            if let (Some(observed), Some(desired), Bug::AllowsDowngrades) = (&mut observed, desired, self.bug) {
+                observed.version = observed.version.min(desired.kubernetes.version);
+                for pool in observed.node_pools.values_mut() {
+                    pool.version = pool.version.min(desired.kubernetes.version);
+                }
+            }
+            let mut steps = self.inner.plan(observed.as_ref(), desired)?;
+            let is = |step: &Step, action, on_cluster: bool| {
+                step.action == action && on_cluster == (step.subject == Subject::Cluster)
+            };
+            match self.bug {
+                Bug::ForgetsPoolUpdates => steps.retain(|step| !is(step, Action::Update, false)),
+                Bug::LeavesRemovedPools if desired.is_some() => steps.retain(|step| !is(step, Action::Delete, false)),
+                Bug::UpgradesPoolsFirst => {
+                    for step in steps.iter_mut().filter(|step| is(step, Action::Upgrade, false)) {
+                        step.stage = 0;
+                    }
+                }
+                Bug::SkipsMinors => {
+                    let last = steps.iter().rposition(|step| is(step, Action::Upgrade, true));
+                    let mut index = 0;
+                    steps.retain(|step| {
+                        index += 1;
+                        !is(step, Action::Upgrade, true) || Some(index - 1) == last
+                    });
+                }
+                Bug::DeletesTheClusterFirst if desired.is_none() => {
+                    for step in &mut steps {
+                        step.stage = 1 - step.stage;
+                    }
+                }
+                Bug::PlansWhatIsDone => {
+                    if let (Some(observed), Some(desired)) = (&observed, desired) {
+                        let spec = desired.node_pools.iter().find(|(name, _)| observed.node_pools.contains_key(name));
+                        steps.extend(spec.map(|(name, spec)| {
+                            let change = MemoryChange::UpdatePool { spec: spec.clone() };
+                            step(9, Subject::NodePool(name.clone()), Action::Update, "again".to_owned(), change)
+                        }));
+                    }
+                }
+                _ => {}
+            }
+            for step in &mut steps {
+                if let Change::Memory(
+                    MemoryChange::CreateCluster { tags, .. } | MemoryChange::UpdateCluster { tags, .. },
+                ) = &mut step.change
+                {
+                    match self.bug {
+                        Bug::NoMark => tags.clear(),
+                        Bug::OthersMark => drop(tags.insert(crate::environment::OWNER_TAG.to_owned(), "x".to_owned())),
+                        Bug::LosesTags => tags.retain(|key, _| key.starts_with("multicloud-")),
+                        _ => {}
+                    }
+                }
+            }
+            Ok(steps)
+        }
+
+        async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId> {
+            self.inner.locate(desired).await
+        }
+
+        async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
+            match self.inner.read(id).await {
+                Err(_) if self.bug == Bug::TakesErrorsForAbsence => Ok(None),
+                read => read,
+            }
+        }
+
+        async fn begin(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
+            let as_kind = |mut error: Error, kind| {
+                error.kind = kind;
+                error
+            };
+            match self.inner.begin(id, step, token).await {
+                Err(error) if error.kind == ErrorKind::Ambiguous && self.bug == Bug::TakesLostRepliesForFailures => {
+                    Err(as_kind(error, ErrorKind::Protocol))
+                }
+                Err(error) if error.kind == ErrorKind::Conflict && self.bug == Bug::HidesBusyness => {
+                    Err(as_kind(error, ErrorKind::InvalidConfig))
+                }
+                Ok(operation) if self.bug == Bug::SendsTwice && step.action == Action::Update => {
+                    self.cloud_clock().sleep(UPDATE_TIME).await;
+                    drop(self.inner.begin(id, step, &IdempotencyToken::random()).await);
+                    Ok(operation)
+                }
+                begun => begun,
+            }
+        }
+
+        async fn poll(&self, operation: &Operation) -> Result<Progress> {
+            self.inner.poll(operation).await
+        }
+
+        async fn find_running(&self, id: &EnvironmentId) -> Result<Vec<Operation>> {
+            self.inner.find_running(id).await
+        }
+
+        async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {
+            let mut access = self.inner.access(id).await?;
+            if self.bug == Bug::TellsTokens {
+                access.endpoint.push_str(access.credential.token.expose());
+            }
+            Ok(access)
+        }
+    }
+
+    impl Buggy {
+        fn cloud_clock(&self) -> &dyn Clock {
+            self.inner.cloud.clock.as_ref()
+        }
+    }
+
+    /// The suite is worth something only if it notices what is wrong.
+    #[test]
+    fn suite_catches_every_planted_bug() {
+        let quick = SUITE.iter().filter(|scenario| scenario.name != "survives_a_crash_at_every_call");
+        let quick: Vec<_> = quick.collect();
+        let caught_by = |bug| {
+            let failed = quick.iter().filter(|scenario| {
+                let world = MemoryWorld { bug: Some(bug), ..MemoryWorld::new() };
+                let run = std::panic::AssertUnwindSafe(|| world.clock.run((scenario.run)(&world)));
+                !matches!(std::panic::catch_unwind(run), Ok(Some(())))
+            });
+            failed.map(|scenario| scenario.name).collect::<Vec<_>>()
+        };
+        let caught: Vec<_> = BUGS.into_iter().map(|bug| (bug, caught_by(bug))).collect();
+        for (bug, scenarios) in &caught {
+            println!("{bug:?}: {}", scenarios.join(", "));
+        }
+        let missed: Vec<_> = caught.iter().filter(|(_, scenarios)| scenarios.is_empty()).map(|(bug, _)| bug).collect();
+        assert!(missed.is_empty(), "nobody noticed {missed:?}");
     }
 }

@@ -1,9 +1,15 @@
 //! The list of backends. Whatever has to know all of them (ids, schemas, documentation, tests) walks this one.
 
+use std::sync::Arc;
+
+use crate::backend::Backend;
+#[cfg(feature = "eks")]
+use crate::eks::{AwsSettings, Eks};
 use crate::environment::BackendKind;
+use crate::memory::MemoryCloud;
 
 /// A backend that there is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Registration {
     /// Which one.
     pub kind: BackendKind,
@@ -15,8 +21,19 @@ pub struct Registration {
     pub id_example: &'static str,
     /// Whether users of Terraform see it.
     pub in_terraform: bool,
-    /// Whether this build has it.
-    pub compiled: bool,
+    /// Makes it from its settings, opening nothing; `None` if there are no settings for it, or this build is without
+    /// it.
+    pub connect: fn(&Settings) -> Option<Arc<dyn Backend>>,
+}
+
+/// How each cloud is reached, as far as it is to be.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// For Amazon EKS.
+    #[cfg(feature = "eks")]
+    pub eks: Option<AwsSettings>,
+    /// For environments in memory.
+    pub memory: Option<Arc<MemoryCloud>>,
 }
 
 /// Every backend, in the order in which they are told.
@@ -27,7 +44,7 @@ pub const BACKENDS: [Registration; 2] = [
         id_form: "eks/<account>/<region>/<name>",
         id_example: "eks/123456789012/us-east-1/workload-aws-east",
         in_terraform: true,
-        compiled: cfg!(feature = "eks"),
+        connect: connect_eks,
     },
     Registration {
         kind: BackendKind::Memory,
@@ -35,7 +52,7 @@ pub const BACKENDS: [Registration; 2] = [
         id_form: "memory/<name>",
         id_example: "memory/workload",
         in_terraform: false,
-        compiled: true,
+        connect: connect_memory,
     },
 ];
 
@@ -49,22 +66,70 @@ impl BackendKind {
     }
 }
 
+#[cfg(feature = "eks")]
+fn connect_eks(settings: &Settings) -> Option<Arc<dyn Backend>> {
+    Some(Arc::new(Eks::new(settings.eks.clone()?)))
+}
+
+#[cfg(not(feature = "eks"))]
+fn connect_eks(_: &Settings) -> Option<Arc<dyn Backend>> {
+    None
+}
+
+fn connect_memory(settings: &Settings) -> Option<Arc<dyn Backend>> {
+    Some(Arc::new(settings.memory.as_ref()?.backend()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::VirtualClock;
     use crate::environment::EnvironmentId;
 
     #[test]
     fn list_is_whole_and_true() {
         assert_eq!(BACKENDS.map(|backend| backend.kind), BackendKind::ALL);
         for backend in &BACKENDS {
-            assert_eq!(backend.kind.registration(), backend);
+            assert_eq!(backend.kind.registration().kind, backend.kind);
             let id: EnvironmentId = backend.id_example.parse().unwrap();
             assert_eq!(id.backend(), backend.kind);
             assert_eq!(id.to_string(), backend.id_example);
             assert!(backend.id_form.starts_with(&format!("{}/", backend.kind)));
             let wrong = format!("{}/too/many/parts/in/it", backend.kind).parse::<EnvironmentId>().unwrap_err();
             assert!(wrong.to_string().contains(backend.id_form), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_is_made_from_its_own_settings() {
+        let settings = Settings {
+            #[cfg(feature = "eks")]
+            eks: Some(AwsSettings::default()),
+            memory: Some(MemoryCloud::new(Arc::new(VirtualClock::new()))),
+        };
+        for backend in &BACKENDS {
+            assert!((backend.connect)(&Settings::default()).is_none());
+            match (backend.connect)(&settings) {
+                Some(made) => assert_eq!(made.kind(), backend.kind),
+                None => assert!(!cfg!(feature = "eks") && backend.kind == BackendKind::Eks),
+            }
+        }
+    }
+
+    /// Pure methods need neither credentials nor a network, and say no to other clouds' environments.
+    #[test]
+    fn none_takes_the_environments_of_another() {
+        let settings = Settings {
+            #[cfg(feature = "eks")]
+            eks: Some(AwsSettings::default()),
+            memory: Some(MemoryCloud::new(Arc::new(VirtualClock::new()))),
+        };
+        let in_memory = crate::memory::example_spec("prod");
+        for backend in BACKENDS.iter().filter_map(|backend| (backend.connect)(&settings)) {
+            assert_eq!(backend.plan(None, None).unwrap(), []);
+            let foreign = backend.kind() != in_memory.cloud.backend();
+            assert_eq!(backend.validate(&in_memory).is_empty(), !foreign, "{:?}", backend.kind());
+            assert_eq!(backend.plan(None, Some(&in_memory)).is_err(), foreign, "{:?}", backend.kind());
         }
     }
 }

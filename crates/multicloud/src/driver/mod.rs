@@ -184,24 +184,21 @@ impl Outcome {
 /// Why a run was refused or given up by the driver itself; the source of its [`Error`].
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
-    #[error("an environment of that name exists and carries no ownership mark; nothing was written")]
+    #[error("{0}; nothing was written")]
+    Untouched(Box<Refusal>),
+    #[error("an environment of that name exists and carries no ownership mark")]
     Unmarked,
-    #[error(
-        "an environment of that name exists and is marked as owner {owner:?}, environment {environment:?}; \
-         nothing was written"
-    )]
+    #[error("an environment of that name exists and is marked as owner {owner:?}, environment {environment:?}")]
     Foreign { owner: String, environment: String },
-    #[error(
-        "an environment of that name exists with our mark, but differs where it cannot be changed: {0}; nothing was written"
-    )]
+    #[error("an environment of that name exists with our mark, but differs where it cannot be changed: {0}")]
     Different(String),
-    #[error(
-        "the object of that name is another one ({found}) than the one that was meant ({expected}); nothing was written"
-    )]
+    #[error("the object of that name is another one ({found}) than the one that was meant ({expected})")]
     Replaced { expected: String, found: String },
+    #[error("what is desired cannot be had in place: {0}")]
+    Immutable(String),
     #[error("it was deleted in the meantime")]
     Gone,
-    #[error("turn deletion protection off and apply that first; nothing was written")]
+    #[error("turn deletion protection off and apply that first")]
     Protected,
     #[error("{0}")]
     Operation(ServerText),
@@ -278,7 +275,8 @@ impl Driver {
         match mark.judge(&observed.tags) {
             Ownership::Ours | Ownership::Unmarked => Ok(observed),
             Ownership::Other { owner, environment } => {
-                Err(error(ErrorKind::NotOwned).with_source(Refusal::foreign(owner, environment)))
+                let why = Refusal::Untouched(Box::new(Refusal::foreign(owner, environment)));
+                Err(error(ErrorKind::NotOwned).with_source(why))
             }
         }
     }
@@ -394,18 +392,20 @@ impl<'a> Session<'a> {
             return Err(self.error(ErrorKind::NotFound).with_source(Refusal::Gone));
         };
         self.check_identity(&observed)?;
-        self.check_differences(&observed, desired)?;
+        if let Some(differences) = self.differences(&observed, desired) {
+            return Err(self.refuse(ErrorKind::InvalidConfig, Refusal::Immutable(differences)));
+        }
         self.converge(&id, Some(desired)).await
     }
 
     async fn delete(&mut self, target: &Target) -> Result<()> {
         if target.deletion_protection {
-            return Err(self.error(ErrorKind::Protected).with_source(Refusal::Protected));
+            return Err(self.refuse(ErrorKind::Protected, Refusal::Protected));
         }
         if let Some(observed) = self.read(&target.id).await? {
             self.check_identity(&observed)?;
             if observed.deletion_protection == Some(true) {
-                return Err(self.error(ErrorKind::Protected).with_source(Refusal::Protected));
+                return Err(self.refuse(ErrorKind::Protected, Refusal::Protected));
             }
         }
         self.converge(&target.id, None).await
@@ -843,31 +843,31 @@ impl<'a> Session<'a> {
 
     /// Whether a creation may carry on with what it found.
     fn adopt(&self, observed: &Observed, desired: &EnvironmentSpec) -> Result<()> {
-        let refuse = |why: Refusal| Err(self.error(ErrorKind::NotOwned).with_source(why));
+        let refuse = |why| Err(self.refuse(ErrorKind::NotOwned, why));
         match desired.mark().judge(&observed.tags) {
             // What is on its way out is waited for, and made anew.
             Ownership::Ours if observed.status == Status::Deleting => Ok(()),
-            Ownership::Ours => self.check_differences(observed, desired),
+            Ownership::Ours => match self.differences(observed, desired) {
+                Some(differences) => refuse(Refusal::Different(differences)),
+                None => Ok(()),
+            },
             Ownership::Unmarked => refuse(Refusal::Unmarked),
             Ownership::Other { owner, environment } => refuse(Refusal::foreign(owner, environment)),
         }
     }
 
-    fn check_differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Result<()> {
+    /// In which fields that cannot be changed in place the two differ, in words.
+    fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Option<String> {
         let differences = self.driver.backend.differences(observed, desired);
-        if differences.is_empty() {
-            return Ok(());
-        }
         let words = |difference: &Difference| {
             format!("{} is {:?}, not {:?}", difference.path, difference.observed, difference.desired)
         };
-        let all = differences.iter().map(words).collect::<Vec<_>>().join(", ");
-        Err(self.error(ErrorKind::NotOwned).with_source(Refusal::Different(all)))
+        (!differences.is_empty()).then(|| differences.iter().map(words).collect::<Vec<_>>().join(", "))
     }
 
     /// Whether what was found is what was meant. Asked before every write.
     fn check_identity(&self, observed: &Observed) -> Result<()> {
-        let refuse = |why: Refusal| Err(self.error(ErrorKind::NotOwned).with_source(why));
+        let refuse = |why| Err(self.refuse(ErrorKind::NotOwned, why));
         if let Some(expected) = &self.expected.uid
             && *expected != observed.uid
         {
@@ -907,6 +907,12 @@ impl<'a> Session<'a> {
             Err(error) => Ending::Failed(error),
         };
         Outcome { id: self.id, observed: known.observed, running: known.running, ending }
+    }
+
+    /// An error that says whether anything was written before it.
+    fn refuse(&self, kind: ErrorKind, why: Refusal) -> Error {
+        let wrote = self.known().wrote;
+        self.error(kind).with_source(if wrote { why } else { Refusal::Untouched(Box::new(why)) })
     }
 
     fn id(&self) -> Result<&EnvironmentId> {

@@ -146,6 +146,16 @@ fn driver_futures_can_move_between_threads() {
 }
 
 #[test]
+fn a_run_is_small() {
+    let bench = Bench::new();
+    let (spec, target) = (example_spec("prod"), target(&example_spec("prod")));
+    let create = bench.driver.create(&spec, Run::new(HOUR, &|_| {}));
+    let update = bench.driver.update(&target, &spec, Run::new(HOUR, &|_| {}));
+    let largest = size_of_val(&create).max(size_of_val(&update));
+    assert!(largest < 16 * 1024, "{largest} bytes");
+}
+
+#[test]
 fn creates_the_cluster_then_its_pools_side_by_side() {
     let bench = Bench::new();
     let spec = with_pools(&["apps", "jobs"]);
@@ -472,7 +482,7 @@ fn a_rival_that_was_faster_is_not_adopted() {
     // The creation is over, but reads still show what was before it.
     bench.cloud.set_read_lag(CREATE_CLUSTER_TIME + POLL);
     let words = assert_kind(&bench.create(&spec), ErrorKind::NotOwned);
-    assert!(words.contains("rivals"), "{words}");
+    assert!(words.contains("rivals") && !words.contains("nothing was written"), "{words}");
     assert_eq!(bench.cloud.clusters()[&spec.name].tags[OWNER_TAG], "rivals");
     assert_eq!(bench.writes(), ["Create cluster"]);
 }
