@@ -10,8 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use multicloud::eks::{AwsSettings, Eks};
-use multicloud::environment::{PoolMode, PoolSize, Status, Taint, TaintEffect};
+use multicloud::eks::{AwsSettings, Eks, LogType};
+use multicloud::environment::{CloudSpec, PoolMode, PoolSize, Status, Taint, TaintEffect};
 use multicloud::{
     Driver, EnvironmentSpec, ErrorChain, ErrorKind, Jitter, Outcome, PoolName, Run, Secret, Target, TokioClock,
 };
@@ -81,7 +81,7 @@ fn program() -> PathBuf {
     let cache = std::env::var_os("MULTICLOUD_CACHE").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/multicloud")));
     cache
-        .map(|cache| cache.join("moto/bin/moto_server"))
+        .map(|cache| cache.join("moto-5.2.5/bin/moto_server"))
         .filter(|program| program.exists())
         .unwrap_or_else(|| "moto_server".into())
 }
@@ -147,6 +147,12 @@ async fn whole_life() {
     // In place: size and labels. (Tags too, but moto only tags clusters.)
     bench.spec.node_pools.get_mut(&"system".parse().unwrap()).unwrap().size = PoolSize::Fixed(3);
     bench.spec.node_pools.get_mut(&apps).unwrap().labels = [("tier".to_owned(), "two".to_owned())].into();
+    bench.update().await;
+
+    // Settings of the control plane, to which moto answers `{}`, without an update to wait for.
+    let CloudSpec::Eks(eks) = &mut bench.spec.cloud else { panic!("not an EKS spec") };
+    eks.log_types = [LogType::Audit].into();
+    bench.spec.network.authorized_cidrs = ["203.0.113.0/24".to_owned()].into();
     bench.update().await;
 
     // A pool goes, and another machine type brings a new group beside the old one.

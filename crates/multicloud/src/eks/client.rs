@@ -22,12 +22,12 @@ use futures::StreamExt as _;
 use futures::TryStreamExt as _;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::change::{ClusterSetting, EksChange};
+use super::change::{ClusterSetting, EksChange, GroupSettings, NewCluster, NewGroup};
 use super::convert;
 use super::credential::{CredentialChain, profile_files};
 use super::failure::Failure;
 use super::settings::AwsSettings;
-use super::spec::{AccessScope, ObservedAccessEntry, ObservedAddon, ObservedGroup};
+use super::spec::{ObservedAccessEntry, ObservedAddon, ObservedGroup};
 use super::token::{self, LIFETIME};
 use super::transport::http_client;
 use crate::access::Credential;
@@ -323,144 +323,40 @@ impl Session {
     pub(crate) async fn change(&self, cluster: &str, change: &EksChange, token: &str) -> Result<Accepted, Failure> {
         let eks = &self.eks;
         match change {
-            EksChange::CreateCluster(new) => {
-                let access = types::CreateAccessConfigRequest::builder()
-                    .authentication_mode(convert::authentication_mode(new.authentication_mode))
-                    .bootstrap_cluster_creator_admin_permissions(new.creator_is_admin)
-                    .build();
-                let network = new
-                    .service_cidr
-                    .as_ref()
-                    .map(|cidr| types::KubernetesNetworkConfigRequest::builder().service_ipv4_cidr(cidr).build());
-                let logging = (!new.log_types.is_empty()).then(|| convert::logging(&new.log_types));
-                let encryption = new.encryption_key_arn.as_deref().map(|key| vec![convert::encryption(key)]);
-                self.send(|| {
-                    eks.create_cluster()
-                        .name(cluster)
-                        .version(new.version.to_string())
-                        .role_arn(&new.role_arn)
-                        .resources_vpc_config(convert::new_vpc(new))
-                        .set_kubernetes_network_config(network.clone())
-                        .set_logging(logging.clone())
-                        .set_encryption_config(encryption.clone())
-                        .access_config(access.clone())
-                        .set_upgrade_policy(new.support_type.map(convert::upgrade_policy))
-                        .set_deletion_protection(new.deletion_protection.then_some(true))
-                        .set_tags(Some(convert::map(&new.tags)))
-                        .client_request_token(token)
-                        .send()
-                })
-                .await?;
-                Ok(Accepted::ByStatus)
-            }
+            EksChange::CreateCluster(new) => self.create_cluster(cluster, new, token).await,
+            EksChange::ConfigureCluster(setting) => self.configure_cluster(cluster, setting, token).await,
+            EksChange::CreateGroup(new) => self.create_group(cluster, new, token).await,
+            EksChange::ConfigureGroup(settings) => self.configure_group(cluster, settings, token).await,
             EksChange::UpgradeCluster { to, force } => {
-                let answer = self
-                    .send(|| {
-                        let request = eks.update_cluster_version().name(cluster).version(to.to_string());
-                        request.set_force(force.then_some(true)).client_request_token(token).send()
-                    })
-                    .await?;
-                Ok(accepted(answer.update))
-            }
-            EksChange::ConfigureCluster(setting) => {
-                let answer = self
-                    .send(|| {
-                        let request = eks.update_cluster_config().name(cluster).client_request_token(token);
-                        let request = match setting {
-                            ClusterSetting::EndpointAccess { .. } | ClusterSetting::Subnets { .. } => {
-                                request.set_resources_vpc_config(convert::changed_vpc(setting))
-                            }
-                            ClusterSetting::Logging(enabled) => request.logging(convert::logging(enabled)),
-                            ClusterSetting::AuthenticationMode(mode) => request.access_config(
-                                types::UpdateAccessConfigRequest::builder()
-                                    .authentication_mode(convert::authentication_mode(*mode))
-                                    .build(),
-                            ),
-                            ClusterSetting::SupportType(support) => {
-                                request.upgrade_policy(convert::upgrade_policy(*support))
-                            }
-                            ClusterSetting::DeletionProtection(on) => request.deletion_protection(*on),
-                        };
-                        request.send()
-                    })
-                    .await?;
-                Ok(accepted(answer.update))
+                let request = || {
+                    let request = eks.update_cluster_version().name(cluster).version(to.to_string());
+                    request.set_force(force.then_some(true)).client_request_token(token)
+                };
+                updated(self.send(|| request().send()).await?.update)
             }
             EksChange::EncryptSecrets { key_arn } => {
-                let answer = self
-                    .send(|| {
-                        let request = eks.associate_encryption_config().cluster_name(cluster);
-                        request.encryption_config(convert::encryption(key_arn)).client_request_token(token).send()
-                    })
-                    .await?;
-                Ok(accepted(answer.update))
+                let request = || {
+                    let request = eks.associate_encryption_config().cluster_name(cluster);
+                    request.encryption_config(convert::encryption(key_arn)).client_request_token(token)
+                };
+                updated(self.send(|| request().send()).await?.update)
             }
             EksChange::DeleteCluster => {
-                self.send(|| eks.delete_cluster().name(cluster).send()).await?;
-                Ok(Accepted::ByStatus)
-            }
-            EksChange::CreateGroup(new) => {
-                self.send(|| {
-                    eks.create_nodegroup()
-                        .cluster_name(cluster)
-                        .nodegroup_name(&new.group)
-                        .version(new.version.to_string())
-                        .instance_types(&new.instance_type)
-                        .scaling_config(convert::new_scaling(new))
-                        .set_disk_size(new.disk_size_gb.map(convert::signed))
-                        .set_ami_type(new.ami_type.as_deref().map(Into::into))
-                        .capacity_type(if new.spot {
-                            types::CapacityTypes::Spot
-                        } else {
-                            types::CapacityTypes::OnDemand
-                        })
-                        .node_role(&new.node_role_arn)
-                        .set_subnets(Some(convert::list(&new.subnet_ids)))
-                        .set_labels((!new.labels.is_empty()).then(|| convert::map(&new.labels)))
-                        .set_taints(convert::new_taints(&new.taints))
-                        .set_update_config(new.max_surge.map(convert::update_config))
-                        .set_tags(Some(convert::map(&new.tags)))
-                        .client_request_token(token)
-                        .send()
-                })
-                .await?;
-                Ok(Accepted::ByStatus)
+                by_status(self.send(|| eks.delete_cluster().name(cluster).send()).await?.cluster)
             }
             EksChange::UpgradeGroup { group, to, force } => {
-                let answer = self
-                    .send(|| {
-                        let request = eks.update_nodegroup_version().cluster_name(cluster).nodegroup_name(group);
-                        request
-                            .version(to.to_string())
-                            .set_force(force.then_some(true))
-                            .client_request_token(token)
-                            .send()
-                    })
-                    .await?;
-                Ok(accepted(answer.update))
-            }
-            EksChange::ConfigureGroup(settings) => {
-                let answer = self
-                    .send(|| {
-                        eks.update_nodegroup_config()
-                            .cluster_name(cluster)
-                            .nodegroup_name(&settings.group)
-                            .set_scaling_config(convert::changed_scaling(settings))
-                            .set_labels(convert::changed_labels(settings))
-                            .set_taints(convert::changed_taints(settings))
-                            .set_update_config(settings.max_surge.map(convert::update_config))
-                            .client_request_token(token)
-                            .send()
-                    })
-                    .await?;
-                Ok(accepted(answer.update))
+                let request = || {
+                    let request = eks.update_nodegroup_version().cluster_name(cluster).nodegroup_name(group);
+                    request.version(to.to_string()).set_force(force.then_some(true)).client_request_token(token)
+                };
+                updated(self.send(|| request().send()).await?.update)
             }
             EksChange::DeleteGroup { group } => {
-                self.send(|| eks.delete_nodegroup().cluster_name(cluster).nodegroup_name(group).send()).await?;
-                Ok(Accepted::ByStatus)
+                let request = || eks.delete_nodegroup().cluster_name(cluster).nodegroup_name(group);
+                by_status(self.send(|| request().send()).await?.nodegroup)
             }
             EksChange::CreateAddon { name, spec, tags } => {
-                self.send(|| {
+                let request = || {
                     eks.create_addon()
                         .cluster_name(cluster)
                         .addon_name(name)
@@ -470,37 +366,31 @@ impl Session {
                         .resolve_conflicts(convert::resolve_conflicts(spec.resolve_conflicts, true))
                         .set_tags(Some(convert::map(tags)))
                         .client_request_token(token)
-                        .send()
-                })
-                .await?;
-                Ok(Accepted::ByStatus)
+                };
+                by_status(self.send(|| request().send()).await?.addon)
             }
             EksChange::UpdateAddon { name, spec } => {
-                let answer = self
-                    .send(|| {
-                        eks.update_addon()
-                            .cluster_name(cluster)
-                            .addon_name(name)
-                            .set_addon_version(spec.version.clone())
-                            .set_configuration_values(spec.configuration_values.clone())
-                            .set_service_account_role_arn(spec.service_account_role_arn.clone())
-                            .resolve_conflicts(convert::resolve_conflicts(spec.resolve_conflicts, false))
-                            .client_request_token(token)
-                            .send()
-                    })
-                    .await?;
-                Ok(accepted(answer.update))
+                let request = || {
+                    eks.update_addon()
+                        .cluster_name(cluster)
+                        .addon_name(name)
+                        .set_addon_version(spec.version.clone())
+                        .set_configuration_values(spec.configuration_values.clone())
+                        .set_service_account_role_arn(spec.service_account_role_arn.clone())
+                        .resolve_conflicts(convert::resolve_conflicts(spec.resolve_conflicts, false))
+                        .client_request_token(token)
+                };
+                updated(self.send(|| request().send()).await?.update)
             }
             EksChange::DeleteAddon { name, preserve } => {
-                self.send(|| {
+                let request = || {
                     let request = eks.delete_addon().cluster_name(cluster).addon_name(name);
-                    request.set_preserve(preserve.then_some(true)).send()
-                })
-                .await?;
-                Ok(Accepted::ByStatus)
+                    request.set_preserve(preserve.then_some(true))
+                };
+                by_status(self.send(|| request().send()).await?.addon)
             }
             EksChange::CreateAccessEntry { principal, entry_type, kubernetes_groups, username, tags } => {
-                self.send(|| {
+                let request = || {
                     eks.create_access_entry()
                         .cluster_name(cluster)
                         .principal_arn(principal)
@@ -509,55 +399,143 @@ impl Session {
                         .set_username(username.clone())
                         .set_tags(Some(convert::map(tags)))
                         .client_request_token(token)
-                        .send()
-                })
-                .await?;
-                Ok(Accepted::Done)
+                };
+                done(self.send(|| request().send()).await?.access_entry)
             }
             EksChange::UpdateAccessEntry { principal, kubernetes_groups, username } => {
-                self.send(|| {
+                let request = || {
                     eks.update_access_entry()
                         .cluster_name(cluster)
                         .principal_arn(principal)
                         .set_kubernetes_groups(Some(convert::list(kubernetes_groups)))
                         .set_username(username.clone())
                         .client_request_token(token)
-                        .send()
-                })
-                .await?;
-                Ok(Accepted::Done)
-            }
-            EksChange::DeleteAccessEntry { principal } => {
-                self.send(|| eks.delete_access_entry().cluster_name(cluster).principal_arn(principal).send()).await?;
-                Ok(Accepted::Done)
+                };
+                done(self.send(|| request().send()).await?.access_entry)
             }
             EksChange::GrantPolicy { principal, policy, scope } => {
-                let scope: &AccessScope = scope;
-                self.send(|| {
+                let request = || {
                     let request = eks.associate_access_policy().cluster_name(cluster).principal_arn(principal);
-                    request.policy_arn(policy).access_scope(convert::access_scope(scope)).send()
-                })
-                .await?;
-                Ok(Accepted::Done)
+                    request.policy_arn(policy).access_scope(convert::access_scope(scope))
+                };
+                done(self.send(|| request().send()).await?.associated_access_policy)
+            }
+            // The replies to the rest are empty by description, so that one that was lost on the way looks the same; the
+            // driver finds the step open when it reads again.
+            EksChange::DeleteAccessEntry { principal } => {
+                let request = || eks.delete_access_entry().cluster_name(cluster).principal_arn(principal);
+                done(Some(self.send(|| request().send()).await?))
             }
             EksChange::RevokePolicy { principal, policy } => {
-                self.send(|| {
+                let request = || {
                     let request = eks.disassociate_access_policy().cluster_name(cluster).principal_arn(principal);
-                    request.policy_arn(policy).send()
-                })
-                .await?;
-                Ok(Accepted::Done)
+                    request.policy_arn(policy)
+                };
+                done(Some(self.send(|| request().send()).await?))
             }
             EksChange::Tag { arn, tags } => {
-                self.send(|| eks.tag_resource().resource_arn(arn).set_tags(Some(convert::map(tags))).send()).await?;
-                Ok(Accepted::Done)
+                let request = || eks.tag_resource().resource_arn(arn).set_tags(Some(convert::map(tags)));
+                done(Some(self.send(|| request().send()).await?))
             }
             EksChange::Untag { arn, keys } => {
-                self.send(|| eks.untag_resource().resource_arn(arn).set_tag_keys(Some(convert::list(keys))).send())
-                    .await?;
-                Ok(Accepted::Done)
+                let request = || eks.untag_resource().resource_arn(arn).set_tag_keys(Some(convert::list(keys)));
+                done(Some(self.send(|| request().send()).await?))
             }
         }
+    }
+
+    async fn create_cluster(&self, cluster: &str, new: &NewCluster, token: &str) -> Result<Accepted, Failure> {
+        let access = types::CreateAccessConfigRequest::builder()
+            .authentication_mode(convert::authentication_mode(new.authentication_mode))
+            .bootstrap_cluster_creator_admin_permissions(new.creator_is_admin)
+            .build();
+        let network = new
+            .service_cidr
+            .as_ref()
+            .map(|cidr| types::KubernetesNetworkConfigRequest::builder().service_ipv4_cidr(cidr).build());
+        let logging = (!new.log_types.is_empty()).then(|| convert::logging(&new.log_types));
+        let encryption = new.encryption_key_arn.as_deref().map(|key| vec![convert::encryption(key)]);
+        let request = || {
+            self.eks
+                .create_cluster()
+                .name(cluster)
+                .version(new.version.to_string())
+                .role_arn(&new.role_arn)
+                .resources_vpc_config(convert::new_vpc(new))
+                .set_kubernetes_network_config(network.clone())
+                .set_logging(logging.clone())
+                .set_encryption_config(encryption.clone())
+                .access_config(access.clone())
+                .set_upgrade_policy(new.support_type.map(convert::upgrade_policy))
+                .set_deletion_protection(new.deletion_protection.then_some(true))
+                .set_tags(Some(convert::map(&new.tags)))
+                .client_request_token(token)
+        };
+        by_status(self.send(|| request().send()).await?.cluster)
+    }
+
+    async fn configure_cluster(
+        &self,
+        cluster: &str,
+        setting: &ClusterSetting,
+        token: &str,
+    ) -> Result<Accepted, Failure> {
+        let request = || {
+            let request = self.eks.update_cluster_config().name(cluster).client_request_token(token);
+            match setting {
+                ClusterSetting::EndpointAccess { .. } | ClusterSetting::Subnets { .. } => {
+                    request.set_resources_vpc_config(convert::changed_vpc(setting))
+                }
+                ClusterSetting::Logging(enabled) => request.logging(convert::logging(enabled)),
+                ClusterSetting::AuthenticationMode(mode) => request.access_config(
+                    types::UpdateAccessConfigRequest::builder()
+                        .authentication_mode(convert::authentication_mode(*mode))
+                        .build(),
+                ),
+                ClusterSetting::SupportType(support) => request.upgrade_policy(convert::upgrade_policy(*support)),
+                ClusterSetting::DeletionProtection(on) => request.deletion_protection(*on),
+            }
+        };
+        updated(self.send(|| request().send()).await?.update)
+    }
+
+    async fn create_group(&self, cluster: &str, new: &NewGroup, token: &str) -> Result<Accepted, Failure> {
+        let capacity = if new.spot { types::CapacityTypes::Spot } else { types::CapacityTypes::OnDemand };
+        let request = || {
+            self.eks
+                .create_nodegroup()
+                .cluster_name(cluster)
+                .nodegroup_name(&new.group)
+                .version(new.version.to_string())
+                .instance_types(&new.instance_type)
+                .scaling_config(convert::new_scaling(new))
+                .set_disk_size(new.disk_size_gb.map(convert::signed))
+                .set_ami_type(new.ami_type.as_deref().map(Into::into))
+                .capacity_type(capacity.clone())
+                .node_role(&new.node_role_arn)
+                .set_subnets(Some(convert::list(&new.subnet_ids)))
+                .set_labels((!new.labels.is_empty()).then(|| convert::map(&new.labels)))
+                .set_taints(convert::new_taints(&new.taints))
+                .set_update_config(new.max_surge.map(convert::update_config))
+                .set_tags(Some(convert::map(&new.tags)))
+                .client_request_token(token)
+        };
+        by_status(self.send(|| request().send()).await?.nodegroup)
+    }
+
+    async fn configure_group(&self, cluster: &str, settings: &GroupSettings, token: &str) -> Result<Accepted, Failure> {
+        let request = || {
+            self.eks
+                .update_nodegroup_config()
+                .cluster_name(cluster)
+                .nodegroup_name(&settings.group)
+                .set_scaling_config(convert::changed_scaling(settings))
+                .set_labels(convert::changed_labels(settings))
+                .set_taints(convert::changed_taints(settings))
+                .set_update_config(settings.max_surge.map(convert::update_config))
+                .client_request_token(token)
+        };
+        updated(self.send(|| request().send()).await?.update)
     }
 }
 
@@ -588,12 +566,20 @@ impl Part {
     }
 }
 
-fn accepted(update: Option<types::Update>) -> Accepted {
-    match update.and_then(|update| update.id) {
-        Some(id) => Accepted::Update(id),
-        // An endpoint that tells no id leaves the status.
-        None => Accepted::ByStatus,
-    }
+/// An update that was accepted. A reply that names none leaves open whether there is one: what can be read decides.
+fn updated(update: Option<types::Update>) -> Result<Accepted, Failure> {
+    let id = update.and_then(|update| update.id).ok_or_else(|| Failure::incomplete("update id"))?;
+    Ok(Accepted::Update(id))
+}
+
+/// A creation or deletion that was accepted, if the reply shows what of.
+fn by_status<T>(object: Option<T>) -> Result<Accepted, Failure> {
+    object.map(|_| Accepted::ByStatus).ok_or_else(|| Failure::incomplete("object"))
+}
+
+/// A change that EKS makes at once.
+fn done<T>(object: Option<T>) -> Result<Accepted, Failure> {
+    object.map(|_| Accepted::Done).ok_or_else(|| Failure::incomplete("object"))
 }
 
 /// What was listed and is gone a moment later was being deleted, and is no failure.

@@ -34,9 +34,9 @@ impl Failure {
         Self { kind, request_id: None, source: source.into(), expired: false }
     }
 
-    /// A reply that says less than the API promises.
+    /// A reply that says less than the API promises, as one that was cut or came from something in between.
     pub(crate) fn incomplete(what: &'static str) -> Self {
-        Self::new(ErrorKind::Protocol, format!("the reply has no {what}"))
+        Self::new(ErrorKind::Ambiguous, format!("the reply has no {what}"))
     }
 
     /// The same failure, which the caller knows to be of another kind.

@@ -570,18 +570,11 @@ fn versions(
             ));
         }
     }
-    let mut rising = Vec::new();
     for kept in &groups.kept {
-        let goal = kept.spec.version.unwrap_or(target);
-        if goal < kept.group.version {
-            return Err(Violation::new(
-                FieldPath::pool(kept.pool).then("version"),
-                format!("the pool runs {}, and EKS takes no pool back to {goal}", kept.group.version),
-                format!("use at least {}", kept.group.version),
-            ));
-        }
-        rising.push((kept.pool, kept.name, kept.group.version, goal));
+        check_pool_version(kept, current)?;
     }
+    let mut rising: Vec<_> =
+        groups.kept.iter().map(|kept| (kept.pool, kept.name, kept.group.version, goal(kept.spec, target))).collect();
     // Groups that go anyway are only taken along as far as they must be.
     let mut going: Vec<_> =
         groups.superfluous.iter().map(|(name, group)| (&group.pool, name.as_str(), group.version)).collect();
@@ -596,17 +589,11 @@ fn versions(
 
     let mut level = current;
     loop {
-        // A group that was left behind by more than one minor catches up one by one.
-        while rising.iter().any(|(_, _, version, goal)| *version < level.min(*goal)) {
-            let behind = rising.iter_mut().filter(|(_, _, version, goal)| *version < level.min(*goal));
-            let steps: Vec<_> = behind
-                .map(|(pool, name, version, _)| {
-                    *version = version.next();
-                    upgrade_group(pool, name, *version)
-                })
-                .collect();
-            plan.stage(steps);
-        }
+        let behind = rising.iter_mut().filter(|(_, _, version, goal)| *version < level && level <= *goal);
+        plan.stage(behind.map(|(pool, name, version, _)| {
+            *version = level;
+            upgrade_group(pool, name, level)
+        }));
         if level >= target {
             return Ok(());
         }
@@ -614,16 +601,11 @@ fn versions(
         let too_old = |version: KubernetesVersion| {
             next.minors_ahead_of(version).is_some_and(|behind| behind > EnvironmentSpec::MAX_POOL_SKEW)
         };
-        while going.iter().any(|(_, _, version)| too_old(*version)) {
-            let behind = going.iter_mut().filter(|(_, _, version)| too_old(*version));
-            let steps: Vec<_> = behind
-                .map(|(pool, name, version)| {
-                    *version = version.next();
-                    upgrade_group(pool, name, *version)
-                })
-                .collect();
-            plan.stage(steps);
-        }
+        let behind = going.iter_mut().filter(|(_, _, version)| too_old(*version));
+        plan.stage(behind.map(|(pool, name, version)| {
+            *version = level;
+            upgrade_group(pool, name, level)
+        }));
         plan.stage([step(
             Subject::Cluster,
             Action::Upgrade,
@@ -632,6 +614,28 @@ fn versions(
         )]);
         level = next;
     }
+}
+
+/// The version that a pool is to have at last.
+fn goal(pool: &PoolSpec, target: KubernetesVersion) -> KubernetesVersion {
+    pool.version.unwrap_or(target)
+}
+
+/// A group takes the control plane's version or keeps its own; EKS's words for anything else are "Nodegroup Kubernetes
+/// version should be equal to Cluster kubernetes version … or NodeGroup kubernetes version …".
+fn check_pool_version(kept: &Kept<'_>, control_plane: KubernetesVersion) -> Result<(), Violation> {
+    let found = kept.group.version;
+    let Some(wanted) = kept.spec.version.filter(|wanted| *wanted != found) else { return Ok(()) };
+    let path = FieldPath::pool(kept.pool).then("version");
+    if wanted < found {
+        let problem = format!("the pool runs {found}, and EKS takes no pool back to {wanted}");
+        return Err(Violation::new(path, problem, format!("use at least {found}")));
+    }
+    if wanted < control_plane {
+        let problem = format!("the control plane runs {control_plane}, and EKS takes a pool to no version but that");
+        return Err(Violation::new(path, problem, format!("use {found} or {control_plane}")));
+    }
+    Ok(())
 }
 
 fn create_group(

@@ -11,7 +11,7 @@ use crate::environment::{KubernetesVersion, MaxSurge, PoolName, Status, Taint};
 use crate::error::ServerText;
 
 /// What an EKS environment needs beside what every environment has.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EksSpec {
     /// The role that the control plane acts as. Cannot be changed.
     pub role_arn: String,
@@ -41,6 +41,28 @@ pub struct EksSpec {
     pub addons: BTreeMap<String, AddonSpec>,
     /// Who may use the cluster, by the principal's ARN.
     pub access_entries: BTreeMap<String, AccessEntrySpec>,
+}
+
+impl Default for EksSpec {
+    /// Nothing beside what EKS demands, and whoever creates the cluster may use it, as is EKS's own default.
+    fn default() -> Self {
+        Self {
+            role_arn: String::new(),
+            node_role_arn: String::new(),
+            security_group_ids: BTreeSet::new(),
+            private_access: false,
+            authentication_mode: AuthenticationMode::default(),
+            creator_is_admin: true,
+            log_types: BTreeSet::new(),
+            encryption_key_arn: None,
+            support_type: None,
+            ami_type: None,
+            force_upgrade: false,
+            node_groups: BTreeMap::new(),
+            addons: BTreeMap::new(),
+            access_entries: BTreeMap::new(),
+        }
+    }
 }
 
 /// What one pool has of its own, before the cluster's.
