@@ -68,7 +68,7 @@ pub(super) fn strangers<'v>(
     strangers.planned.retain(|element| {
         let mut is_found = false;
         if may_compare(actual.len()) {
-            for (other, is_met) in actual.iter().zip(&mut is_met).filter(|(other, _)| fits(element, other)) {
+            for (_, is_met) in actual.iter().zip(&mut is_met).filter(|(other, _)| fits(element, other)) {
                 is_found = true;
                 *is_met = true;
             }
