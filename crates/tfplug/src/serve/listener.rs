@@ -312,8 +312,8 @@ mod tests {
 
     #[test]
     fn tcp_stays_in_its_range_and_passes_over_taken_ports() {
-        // Two free neighbours, of which one gets taken.
-        let (taken, free) = (10_000..60_000)
+        // Two free neighbours, of which one gets taken; above the ports that the system gives out by itself.
+        let (taken, free) = (61_000..65_000)
             .find_map(|port| {
                 let first = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?;
                 std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port + 1)).ok()?;

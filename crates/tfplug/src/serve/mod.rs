@@ -39,7 +39,7 @@ mod stdout;
 mod tls;
 
 pub use listener::Network;
-pub use services::abandoned;
+pub use services::{abandoned, cancel_when_abandoned};
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};

@@ -42,6 +42,17 @@ pub fn abandoned() -> CancellationToken {
     ABANDONED.try_with(CancellationToken::clone).unwrap_or_default()
 }
 
+/// Cancels `token` too when the call of this task is [`abandoned`]. Outside of a call nothing happens.
+pub fn cancel_when_abandoned(token: CancellationToken) {
+    if let Ok(abandoned) = ABANDONED.try_with(CancellationToken::clone) {
+        // Ends with the call, whose token is always cancelled.
+        tokio::spawn(async move {
+            abandoned.cancelled().await;
+            token.cancel();
+        });
+    }
+}
+
 /// All services of one process; clones share them.
 #[derive(Debug)]
 pub(super) struct Services<P> {
