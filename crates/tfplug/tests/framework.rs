@@ -57,6 +57,9 @@ struct Thing {
     /// How long to wait.
     #[attribute(optional)]
     patience: Attr<GoDuration>,
+    /// Steps of waiting.
+    #[attribute(optional)]
+    waits: ListOf<GoDuration>,
     /// A number of any size.
     #[attribute(optional)]
     weight: Attr<tfplug::Number>,
@@ -443,6 +446,12 @@ async fn two_spellings_of_a_duration_are_no_change() {
     assert!(plan.is_empty());
     let messages = core.validate("test_thing", json!({ "name": "patient", "patience": "soon" })).await;
     assert_eq!(messages[0].path, "patience");
+
+    let object = create(&core, json!({ "name": "a", "waits": ["60s", "1h"] })).await;
+    let plan = core.plan("test_thing", Some(&object), json!({ "name": "a", "waits": ["1m", "60m"] })).await;
+    assert!(plan.is_empty());
+    let messages = core.validate("test_thing", json!({ "name": "a", "waits": ["1m", "soon"] })).await;
+    assert_eq!(messages[0].path, "waits[1]");
 }
 
 #[tokio::test]

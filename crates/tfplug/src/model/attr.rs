@@ -1,10 +1,12 @@
 //! [`Attr`]: a value that may be null, or unknown until apply.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{AttributeType, Field, mismatch};
 use crate::path::Path;
-use crate::schema::{AttributeKind, Nesting};
+use crate::schema::validators::{elements_are, values_are};
+use crate::schema::{AttributeKind, Nesting, Validator};
 use crate::value::{CodecError, Refinement, Type, Value};
 
 /// An attribute's value: null, unknown or known.
@@ -187,6 +189,14 @@ impl<T: AttributeType> AttributeType for Set<T> {
     fn block() -> crate::schema::Block {
         T::block()
     }
+
+    fn validators() -> Vec<Arc<dyn Validator>> {
+        within(elements_are, T::validators())
+    }
+
+    fn same_meaning() -> Option<fn(&Value, &Value) -> bool> {
+        T::same_meaning().map(|_| same_sets::<T> as fn(&Value, &Value) -> bool)
+    }
 }
 
 impl<T: AttributeType> AttributeType for Vec<Attr<T>> {
@@ -211,6 +221,14 @@ impl<T: AttributeType> AttributeType for Vec<Attr<T>> {
 
     fn block() -> crate::schema::Block {
         T::block()
+    }
+
+    fn validators() -> Vec<Arc<dyn Validator>> {
+        within(elements_are, T::validators())
+    }
+
+    fn same_meaning() -> Option<fn(&Value, &Value) -> bool> {
+        T::same_meaning().map(|_| same_lists::<T> as fn(&Value, &Value) -> bool)
     }
 }
 
@@ -239,6 +257,14 @@ impl<T: AttributeType> AttributeType for BTreeMap<String, Attr<T>> {
     fn block() -> crate::schema::Block {
         T::block()
     }
+
+    fn validators() -> Vec<Arc<dyn Validator>> {
+        within(values_are, T::validators())
+    }
+
+    fn same_meaning() -> Option<fn(&Value, &Value) -> bool> {
+        T::same_meaning().map(|_| same_maps::<T> as fn(&Value, &Value) -> bool)
+    }
 }
 
 /// Single nested objects become nested collections; everything else a collection type.
@@ -249,4 +275,39 @@ fn collection(element: AttributeKind, nesting: Nesting, of: fn(Type) -> Type) ->
             AttributeKind::Type(of(element.value_type()))
         }
     }
+}
+
+/// The checks of each element as one check of the collection.
+fn within(
+    collection: fn(Vec<Arc<dyn Validator>>) -> Arc<dyn Validator>,
+    element: Vec<Arc<dyn Validator>>,
+) -> Vec<Arc<dyn Validator>> {
+    if element.is_empty() { Vec::new() } else { vec![collection(element)] }
+}
+
+fn same<T: AttributeType>(one: &Value, other: &Value) -> bool {
+    one == other || T::same_meaning().is_some_and(|same| same(one, other))
+}
+
+fn same_lists<T: AttributeType>(one: &Value, other: &Value) -> bool {
+    let (Value::List(one), Value::List(other)) = (one, other) else { return false };
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same::<T>(one, other))
+}
+
+fn same_maps<T: AttributeType>(one: &Value, other: &Value) -> bool {
+    let (Value::Map(one), Value::Map(other)) = (one, other) else { return false };
+    one.len() == other.len()
+        && one.iter().zip(other).all(|((key, one), (other_key, other))| key == other_key && same::<T>(one, other))
+}
+
+/// Each element with one of the other's that means the same. Only sets that are not equal come to compare in pairs.
+fn same_sets<T: AttributeType>(one: &Value, other: &Value) -> bool {
+    let (Value::Set(one), Value::Set(other)) = (one, other) else { return false };
+    let mut left: Vec<&Value> = other.iter().collect();
+    one.len() == other.len()
+        && (one == other
+            || one.iter().all(|element| {
+                let found = left.iter().position(|candidate| same::<T>(element, candidate));
+                found.map(|at| left.swap_remove(at)).is_some()
+            }))
 }
