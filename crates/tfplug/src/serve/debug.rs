@@ -39,7 +39,8 @@ pub(super) fn announcement(line: &str) -> String {
     )
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 

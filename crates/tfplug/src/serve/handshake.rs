@@ -112,7 +112,8 @@ To run it under a debugger, start it with
     )
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::collections::HashMap;
     use std::os::unix::ffi::OsStringExt as _;

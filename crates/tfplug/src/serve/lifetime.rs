@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How often the parent is looked for. Half a second leaves three quarters of the two that a provider may go on
-/// changing things after its client was lost.
+/// How often the parent is looked for. With the time that running calls get, a provider then stops within the two
+/// seconds that it may go on changing things after its client was lost.
 #[cfg(unix)]
-const PARENT_POLL: Duration = Duration::from_millis(500);
+const PARENT_POLL: Duration = Duration::from_millis(250);
 
 /// The CLI connects right after the handshake, and gives up on one that takes a minute; who has not come in twice that
 /// time never will.
@@ -161,7 +161,8 @@ impl Signals {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -14,6 +14,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(unix)]
 const SOCKET_NAME_ATTEMPTS: u32 = 16;
 
+/// How many folders of killed plugins one start clears away; the next start goes on.
+#[cfg(unix)]
+const STALE_LIMIT: usize = 256;
+
+/// The beginning of the names of our sockets' folders; the process id and a counter follow.
+#[cfg(unix)]
+const FOLDER_PREFIX: &str = "tfplug-";
+
 /// Where a provider listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Network {
@@ -94,6 +102,15 @@ impl Bound {
         let listener = bind_tcp(ports)?;
         let address = Address::Tcp(listener.local_addr()?);
         Ok((Bound::Tcp(listener), address))
+    }
+
+    /// The folder that holds the folders of sockets, where this is one.
+    pub(super) fn sockets_dir(&self) -> Option<PathBuf> {
+        match self {
+            #[cfg(unix)]
+            Bound::Unix { file, .. } => file.dir.parent().map(PathBuf::from),
+            Bound::Tcp(_) => None,
+        }
     }
 
     /// Hands the socket to the runtime.
@@ -233,7 +250,7 @@ fn bind_unix(parent: &std::path::Path) -> io::Result<(std::os::unix::net::UnixLi
     let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
     for attempt in 0..SOCKET_NAME_ATTEMPTS {
         // A plugin that was killed leaves its folder, and its pid comes round again.
-        let dir = parent.join(format!("tfplug-{pid}-{attempt}"));
+        let dir = parent.join(format!("{FOLDER_PREFIX}{pid}-{attempt}"));
         // A socket is open to others between `bind` and a change of its mode; in a folder of our own it never is.
         match DirBuilder::new().mode(0o700).create(&dir) {
             Ok(()) => {}
@@ -250,6 +267,31 @@ fn bind_unix(parent: &std::path::Path) -> io::Result<(std::os::unix::net::UnixLi
         return Ok((listener, file));
     }
     Err(last)
+}
+
+/// Removes what plugins left that were killed. Whatever is not certainly theirs, or cannot be removed, stays.
+#[cfg(unix)]
+pub(super) fn remove_stale(sockets_dir: &std::path::Path) {
+    let Ok(entries) = sockets_dir.read_dir() else { return };
+    let stale = entries.flatten().map(|entry| entry.path()).filter(|dir| is_stale(dir));
+    for dir in stale.take(STALE_LIMIT) {
+        let _ = std::fs::remove_file(dir.join("socket"));
+        let _ = std::fs::remove_dir(dir);
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn remove_stale(_: &std::path::Path) {}
+
+/// Its process does not run, and nobody listens either: the process may be of another container.
+#[cfg(unix)]
+fn is_stale(dir: &std::path::Path) -> bool {
+    let name = dir.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(FOLDER_PREFIX));
+    let pid = name.and_then(|name| name.split('-').next()).and_then(|pid| pid.parse().ok());
+    let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) else { return false };
+    rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
+        && std::os::unix::net::UnixStream::connect(dir.join("socket"))
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 fn bind_tcp(ports: Option<RangeInclusive<u16>>) -> io::Result<std::net::TcpListener> {
@@ -270,7 +312,8 @@ fn bind_tcp(ports: Option<RangeInclusive<u16>>) -> io::Result<std::net::TcpListe
     Err(last)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -287,6 +330,30 @@ mod tests {
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         drop(bound);
         assert_eq!(dir.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_killed_plugins_left_is_cleared_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |name: &str, listens: bool| {
+            let folder = dir.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            let listener = std::os::unix::net::UnixListener::bind(folder.join("socket")).unwrap();
+            (folder, listens.then_some(listener))
+        };
+        // No process has the largest id that the kernel can be set to.
+        let killed = folder("tfplug-4194304-0", false);
+        let kept = [
+            folder("tfplug-4194304-1", true),
+            folder(&format!("tfplug-{}-9", std::process::id()), false),
+            folder("other-4194304-0", false),
+            folder("tfplug-x", false),
+        ];
+        remove_stale(dir.path());
+        assert!(!killed.0.exists());
+        for (folder, _listener) in kept {
+            assert!(folder.exists(), "{}", folder.display());
+        }
     }
 
     #[test]

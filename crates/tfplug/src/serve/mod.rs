@@ -217,6 +217,9 @@ impl Process {
             // Before anything that takes time: from here on Ctrl-C does not end us.
             let signals = Signals::handle(self.owner).map_err(ServeError::Signals)?;
             let ended = lifetime::end(self.parent, signals, shutdown.clone(), connected.clone());
+            if let Some(dir) = self.bound.sockets_dir() {
+                tokio::task::spawn_blocking(move || listener::remove_stale(&dir));
+            }
             let listener = self.bound.into_listener().map_err(ServeError::Listen)?;
             let end = CancellationToken::new();
             let services = Services::new(provider(), shutdown, end.clone()).await;
