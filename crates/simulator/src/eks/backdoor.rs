@@ -110,7 +110,6 @@ fn put_cluster(region: &mut Region, name: &str, patch: Document, context: &mut C
             "tags": {},
             "accessConfig": { "authenticationMode": "API_AND_CONFIG_MAP" },
             "upgradePolicy": { "supportType": "EXTENDED" },
-            "zonalShiftConfig": { "enabled": false },
             "deletionProtection": false,
             "controlPlaneScalingConfig": { "tier": "standard" },
         }));

@@ -326,8 +326,10 @@ fn initial(region: &Region, wanted: Create, context: &Context<'_>) -> Result<Doc
     if let Some(remote) = &wanted.remote_network_config {
         doc.insert("remoteNetworkConfig".into(), remote_network(remote)?);
     }
-    let zonal_shift = wanted.zonal_shift_config.and_then(|shift| shift.enabled).unwrap_or(false);
-    doc.insert("zonalShiftConfig".into(), json!({ "enabled": zonal_shift }));
+    // Shown to whoever has set it: a member that is always there is a difference to the plan of hashicorp/aws.
+    if let Some(shift) = wanted.zonal_shift_config {
+        doc.insert("zonalShiftConfig".into(), json!({ "enabled": shift.enabled.unwrap_or(false) }));
+    }
     if let Some(compute) = wanted.compute_config {
         doc.insert("computeConfig".into(), json!(compute));
     }

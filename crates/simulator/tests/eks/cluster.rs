@@ -20,6 +20,7 @@ async fn a_new_cluster_is_filled_in_as_eks_does() {
     assert_eq!(up["resourcesVpcConfig"]["publicAccessCidrs"], json!(["0.0.0.0/0"]));
     assert_eq!(up["upgradePolicy"]["supportType"], "EXTENDED");
     assert_eq!(up["deletionProtection"], false);
+    assert!(up.get("zonalShiftConfig").is_none() && up.get("computeConfig").is_none(), "{up}");
     let endpoint = up["endpoint"].as_str().unwrap();
     assert!(endpoint.starts_with("https://") && endpoint.ends_with(".us-east-1.eks.invalid"), "{endpoint}");
     let issuer = up["identity"]["oidc"]["issuer"].as_str().unwrap();
