@@ -78,8 +78,9 @@ pub(crate) fn observed(
 
     Ok(Observed {
         id: EnvironmentId::Eks { account, region, name: name.clone() },
-        // A cluster of the same name has the same ARN, but not the same birth.
-        uid: format!("{arn}@{}", created_at.to_millis().unwrap_or_default()),
+        // A cluster of the same name has the same ARN, but not the same birth. Whole seconds, because the reply has a
+        // fraction that is not exact in binary.
+        uid: format!("{arn}@{}", created_at.secs()),
         status,
         status_reason: reason,
         version,

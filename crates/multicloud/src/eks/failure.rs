@@ -167,6 +167,8 @@ fn service_kind(reply: Reply<'_>) -> ErrorKind {
 /// For replies whose code says nothing to us, as those of a proxy.
 fn status_kind(status: u16, retry_after: Option<Duration>) -> ErrorKind {
     match status {
+        // Accepted, and then no reply that can be read: the SDK counts that as the service's error.
+        200..=299 => ErrorKind::Ambiguous,
         401 => ErrorKind::Unauthenticated,
         403 => ErrorKind::PermissionDenied,
         // Whoever answers has no such call. That an object is missing is only ever said with a code.
@@ -292,6 +294,7 @@ mod tests {
         check(404, "", "", ErrorKind::Unsupported);
         check(403, "", "", ErrorKind::PermissionDenied);
         check(502, "", "", ErrorKind::Ambiguous);
+        check(200, "", "", ErrorKind::Ambiguous);
         check(302, "", "", ErrorKind::Protocol);
     }
 

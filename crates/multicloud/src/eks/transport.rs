@@ -18,8 +18,14 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::Limited;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+
+/// The SDK reads a reply whole into memory before it looks at it. EKS's longest are pages of a hundred names; who sends
+/// more than this is not EKS.
+const MAX_REPLY: usize = 16 * 1024 * 1024;
 
 /// What is wrong with the transport's settings; found when the client is built, before anything is sent.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +118,16 @@ impl std::fmt::Debug for ByScheme {
 
 impl HttpConnector for ByScheme {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let reply = self.dispatch(request);
+        HttpConnectorFuture::new(async move {
+            let limited = |body| SdkBody::from_body_1_x(Limited::new(body, MAX_REPLY));
+            Ok(reply.await?.map(limited))
+        })
+    }
+}
+
+impl ByScheme {
+    fn dispatch(&self, request: HttpRequest) -> HttpConnectorFuture {
         let Ok(uri) = request.uri().parse::<http::Uri>() else {
             return HttpConnectorFuture::ready(Err(ConnectorError::user("the endpoint is not a URL".into())));
         };
