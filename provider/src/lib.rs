@@ -8,6 +8,7 @@ mod clouds;
 mod diagnostics;
 pub mod environment;
 
+pub mod environments;
 pub mod kubeconfig;
 pub mod provider;
 

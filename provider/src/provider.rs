@@ -12,6 +12,7 @@ use tfplug::{
 
 use crate::clouds::{Clouds, OWNER_VARIABLE, Setting};
 use crate::environment::{EnvironmentData, EnvironmentResource};
+use crate::environments::Environments;
 use crate::kubeconfig::Kubeconfig;
 
 /// A text in a provider block that is longer than this is a mistake.
@@ -137,7 +138,11 @@ impl Provider for MulticloudProvider {
     type Client = Clouds;
 
     fn offers(&self, offers: &mut Offers<Clouds>) {
-        offers.resource(EnvironmentResource).data_source(EnvironmentData).ephemeral_resource(Kubeconfig);
+        offers
+            .resource(EnvironmentResource)
+            .data_source(EnvironmentData)
+            .ephemeral_resource(Kubeconfig)
+            .function(Environments);
     }
 
     async fn configure(&self, _: Configure, config: ProviderConfig) -> Result<Configured<Clouds>, Diagnostics> {

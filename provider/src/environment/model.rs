@@ -176,7 +176,7 @@ pub struct NodePool {
     pub version: Attr<String>,
     /// How many nodes an upgrade takes at a time: a count such as `1`, or a part such as `33%`. By default the cloud's
     /// own choice.
-    #[attribute(optional, computed, change = never, validate = [string_length(1..=8)])]
+    #[attribute(optional, computed, change = depends_on(".machine_type"), validate = [string_length(1..=8)])]
     pub max_surge: Attr<String>,
     /// How long pods are given to leave a node, such as `30m`, on clouds where that can be chosen.
     #[attribute(optional)]
@@ -289,7 +289,7 @@ pub struct Eks {
     pub encryption_key_arn: Attr<String>,
     /// The support that the cluster has when its version ages: `STANDARD` has EKS upgrade it, `EXTENDED` lets it stay,
     /// for a price. By default EKS's own choice.
-    #[attribute(optional, computed, change = never, validate = [one_of(SupportType::ALL.iter().map(|support| support.as_str()))])]
+    #[attribute(optional, computed, change = depends_on("kubernetes.version"), validate = [one_of(SupportType::ALL.iter().map(|support| support.as_str()))])]
     pub support_type: Attr<String>,
     /// The image of the nodes, as EKS calls it, such as `AL2023_x86_64_STANDARD`; by default EKS's choice for the
     /// machine type.

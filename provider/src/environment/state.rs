@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use multicloud::eks::{AccessScope, EksObserved, ObservedAccessEntry, ObservedAddon};
+use multicloud::eks::{AccessScope, AuthenticationMode, EksObserved, ObservedAccessEntry, ObservedAddon};
 use multicloud::environment::{
     self, CloudObserved, ENVIRONMENT_TAG, MaxSurge, NetworkSpec, OWNER_TAG, Observed, ObservedPool, PoolSize, Status,
 };
@@ -266,6 +266,7 @@ fn imported_eks(found: &EksObserved) -> Eks {
     Eks {
         node_role_arn: common.into(),
         private_access: false.into(),
+        authentication_mode: AuthenticationMode::default().as_str().into(),
         creator_is_admin: true.into(),
         force_upgrade: false.into(),
         ..Eks::default()
