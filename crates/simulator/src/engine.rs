@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::cloud::{Cloud, CloudKind, Context, Reply, Request, WorldError};
-use crate::fault::{Effect, FaultPlan, FaultPlanError, Garbage, Injection, Point, Substitute};
+use crate::fault::{Break, Effect, FaultPlan, FaultPlanError, Garbage, Injection, Point, Substitute};
 use crate::journal::{Entry, Journal};
 use crate::kubernetes::ApiServer;
 use crate::random::Random;
@@ -21,12 +21,10 @@ use crate::{Config, Time};
 pub(crate) enum Outcome {
     /// Send the reply.
     Send(Reply),
-    /// Close the connection.
-    Drop,
-    /// Send nothing until the client goes away.
-    Hang,
-    /// Send the head and half of the body, then close or send nothing more.
-    Cut { reply: Reply, hang: bool },
+    /// Send nothing.
+    Break(Break),
+    /// Send the head and half of the body and nothing more.
+    Cut(Reply, Break),
 }
 
 pub(crate) struct Engine {
@@ -80,7 +78,7 @@ impl Engine {
     /// reads the journal would not know of it.
     pub(crate) fn exchange(&mut self, cloud: usize, endpoint: &'static str, request: &Request) -> io::Result<Outcome> {
         let Some(cloud) = self.clouds.get_mut(cloud) else {
-            return Ok(Outcome::Drop);
+            return Ok(Outcome::Break(Break::Close));
         };
         self.seq += 1;
         self.clock.tick();
@@ -100,16 +98,16 @@ impl Engine {
                 let served = cloud.serve(endpoint, request, context);
                 (Outcome::Send(served.reply), served.committed)
             }
-            Some(Effect::Connection { point: Point::BeforeSend | Point::Uncommitted, hang }) => {
-                (if hang { Outcome::Hang } else { Outcome::Drop }, false)
+            Some(Effect::Connection { point: Point::BeforeSend | Point::Uncommitted, how }) => {
+                (Outcome::Break(how), false)
             }
-            Some(Effect::Connection { point: Point::ReplyLost, hang }) => {
+            Some(Effect::Connection { point: Point::ReplyLost, how }) => {
                 let served = cloud.serve(endpoint, request, context);
-                (if hang { Outcome::Hang } else { Outcome::Drop }, served.committed)
+                (Outcome::Break(how), served.committed)
             }
-            Some(Effect::Connection { point: Point::ReplyCut, hang }) => {
+            Some(Effect::Connection { point: Point::ReplyCut, how }) => {
                 let served = cloud.serve(endpoint, request, context);
-                (Outcome::Cut { reply: served.reply, hang }, served.committed)
+                (Outcome::Cut(served.reply, how), served.committed)
             }
             Some(Effect::Reply { committed, substitute, retry_after }) => {
                 let committed = committed && cloud.serve(endpoint, request, context).committed;
@@ -122,8 +120,8 @@ impl Engine {
             }
         };
         let status = match &outcome {
-            Outcome::Send(reply) | Outcome::Cut { reply, .. } => Some(reply.status),
-            Outcome::Drop | Outcome::Hang => None,
+            Outcome::Send(reply) | Outcome::Cut(reply, _) => Some(reply.status),
+            Outcome::Break(_) => None,
         };
         self.journal.record(Entry {
             seq: self.seq,

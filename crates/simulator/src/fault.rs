@@ -55,6 +55,8 @@ impl Point {
 pub enum Fault {
     /// The connection is closed.
     Drop,
+    /// The connection is reset.
+    Reset,
     /// Nothing more is sent until the client goes away.
     Hang,
     /// Too many requests, as the service says it: 429 ThrottlingException.
@@ -83,8 +85,10 @@ pub enum Fault {
     AccessDenied,
     /// A role or principal just made is not known yet: 400 InvalidParameterException.
     Propagating,
-    /// Another change is running: 409.
+    /// Another change is running: 409. EKS has some of its own that no list shows (aws/eks-hybrid#479).
     Busy,
+    /// A quota is used up: 400 ResourceLimitExceededException.
+    LimitExceeded,
     /// The older form of not found: 400 ClientException.
     NotFoundAsClientException,
     /// The asynchronous operation takes ten times as long.
@@ -99,6 +103,14 @@ pub enum Fault {
     StaleStatus,
     /// The next two reads of what was created answer 404.
     NotYetVisible,
+}
+
+/// How a connection ends without a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Break {
+    Close,
+    Reset,
+    Hang,
 }
 
 /// A fault that replaces the reply by what no service says.
@@ -123,6 +135,7 @@ pub(crate) enum ReplyFault {
     AccessDenied,
     Propagating,
     Busy,
+    LimitExceeded,
     NotFoundAsClientException,
 }
 
@@ -148,7 +161,7 @@ pub(crate) enum Course {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// The connection breaks.
-    Connection { point: Point, hang: bool },
+    Connection { point: Point, how: Break },
     /// Another reply is sent, after the work or instead of it.
     Reply { committed: bool, substitute: Substitute, retry_after: Option<String> },
     /// The operation is accepted and takes another course.
@@ -204,7 +217,7 @@ fn once() -> u32 {
 
 /// How a fault strikes.
 enum Kind {
-    Connection { hang: bool },
+    Connection(Break),
     Reply(Substitute),
     Course(Course),
 }
@@ -263,12 +276,12 @@ impl Rule {
             return Err("retry_after is the text of a header: seconds or an HTTP date".into());
         }
         match (self.fault.kind(), self.point) {
-            (Kind::Connection { .. }, None) => Err("drop and hang need a point".into()),
+            (Kind::Connection(_), None) => Err("drop, reset and hang need a point".into()),
             (Kind::Reply(_), Some(Point::BeforeSend | Point::ReplyCut)) => {
                 Err("a reply is given at uncommitted or reply_lost".into())
             }
             (Kind::Course(_), Some(_)) => Err("what happens after acceptance has no point".into()),
-            (Kind::Connection { .. }, Some(_))
+            (Kind::Connection(_), Some(_))
             | (Kind::Reply(_), None | Some(Point::Uncommitted | Point::ReplyLost))
             | (Kind::Course(_), None) => Ok(()),
         }
@@ -294,8 +307,8 @@ impl Rule {
         }
         let point = self.point.unwrap_or(Point::Uncommitted);
         match self.fault.kind() {
-            Kind::Connection { hang } => {
-                Injection { name: format!("{}/{name}", point.name()), effect: Effect::Connection { point, hang } }
+            Kind::Connection(how) => {
+                Injection { name: format!("{}/{name}", point.name()), effect: Effect::Connection { point, how } }
             }
             Kind::Reply(substitute) => {
                 let (committed, retry_after) = (point.commits(), self.retry_after.clone());
@@ -310,8 +323,9 @@ impl Rule {
 impl Fault {
     fn kind(self) -> Kind {
         match self {
-            Fault::Drop => Kind::Connection { hang: false },
-            Fault::Hang => Kind::Connection { hang: true },
+            Fault::Drop => Kind::Connection(Break::Close),
+            Fault::Reset => Kind::Connection(Break::Reset),
+            Fault::Hang => Kind::Connection(Break::Hang),
             Fault::Throttle => Kind::Reply(Substitute::Error(ReplyFault::Throttle)),
             Fault::ThrottleAsInvalidRequest => Kind::Reply(Substitute::Error(ReplyFault::ThrottleAsInvalidRequest)),
             Fault::Unavailable => Kind::Reply(Substitute::Error(ReplyFault::Unavailable)),
@@ -326,6 +340,7 @@ impl Fault {
             Fault::AccessDenied => Kind::Reply(Substitute::Error(ReplyFault::AccessDenied)),
             Fault::Propagating => Kind::Reply(Substitute::Error(ReplyFault::Propagating)),
             Fault::Busy => Kind::Reply(Substitute::Error(ReplyFault::Busy)),
+            Fault::LimitExceeded => Kind::Reply(Substitute::Error(ReplyFault::LimitExceeded)),
             Fault::NotFoundAsClientException => Kind::Reply(Substitute::Error(ReplyFault::NotFoundAsClientException)),
             Fault::Slow => Kind::Course(Course::Slow),
             Fault::Stuck => Kind::Course(Course::Stuck),
@@ -351,7 +366,7 @@ mod tests {
         let throttled = plan.take(2, "CreateCluster", &mut random).unwrap();
         assert_eq!(throttled.name, "uncommitted/throttle_as_invalid_request");
         let lost = plan.take(3, "CreateCluster", &mut random).unwrap();
-        assert_eq!(lost.effect, Effect::Connection { point: Point::ReplyLost, hang: true });
+        assert_eq!(lost.effect, Effect::Connection { point: Point::ReplyLost, how: Break::Hang });
         assert!(plan.take(4, "CreateCluster", &mut random).is_some());
         assert_eq!(plan.take(5, "CreateCluster", &mut random), None);
     }

@@ -59,9 +59,10 @@ const FAULTS_HELP: &str = "\
 Faults: a list of {call | operation, point, fault, times, probability, retry_after}
   call         number of the request in the journal; or operation, by name (* is every one)
   point        before_send | uncommitted | reply_lost | reply_cut
-  fault        at any point: drop, hang
+  fault        at any point: drop, reset, hang
                at uncommitted (the default) or reply_lost: throttle, throttle_as_invalid_request, unavailable,
-               internal_error, expired_token, access_denied, propagating, busy, not_found_as_client_exception,
+               internal_error, expired_token, access_denied, propagating, busy, limit_exceeded,
+               not_found_as_client_exception,
                and what no service says: html, empty, truncated, invalid_utf8, wrong_shape, huge
                without a point, what becomes of the accepted operation: slow, stuck, fail, degrade, stale_status,
                not_yet_visible

@@ -1,7 +1,9 @@
 //! HTTP on loopback: reads requests whole, and sends, drops, cuts or withholds replies as the engine decides.
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -10,6 +12,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -17,6 +20,7 @@ use tokio::task::JoinSet;
 use crate::admin;
 use crate::cloud::{Reply, Request};
 use crate::engine::{Engine, Outcome};
+use crate::fault::Break;
 
 /// A request's body. The largest that EKS takes is a cluster with 50 tags and a policy document: far below.
 const MAX_BODY: usize = 1024 * 1024;
@@ -64,7 +68,7 @@ pub(crate) async fn serve(endpoint: Endpoint, engine: Shared) {
 }
 
 /// Binds a port of the loopback interface.
-pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
+pub(crate) async fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
@@ -78,12 +82,58 @@ struct Dropped;
 async fn connection(stream: TcpStream, cloud: usize, name: &'static str, engine: Shared) {
     // Small replies, each awaited: Nagle's algorithm would add 40 ms to many of them.
     let _ = stream.set_nodelay(true);
+    let resets = Arc::new(AtomicBool::new(false));
+    let line = Line { stream, resets: Arc::clone(&resets) };
     let service = service_fn(move |request| {
-        let engine = Arc::clone(&engine);
-        async move { answer(request, cloud, name, engine).await }
+        let (engine, resets) = (Arc::clone(&engine), Arc::clone(&resets));
+        async move { answer(request, cloud, name, engine, &resets).await }
     });
     // An error is a client that went away, or a connection that we dropped.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(line), service).await;
+}
+
+/// A connection that can end by a reset.
+struct Line {
+    stream: TcpStream,
+    resets: Arc<AtomicBool>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.resets.load(Ordering::Relaxed) {
+            // Without time to linger the kernel sends RST instead of FIN. It cannot fail on an open socket; if it did, the
+            // client would meet a closed connection.
+            let _ = self.stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.resets.load(Ordering::Relaxed) {
+            // A shutdown would send the FIN that the reset is to replace.
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }
 
 async fn answer(
@@ -91,6 +141,7 @@ async fn answer(
     cloud: usize,
     name: &'static str,
     engine: Shared,
+    resets: &AtomicBool,
 ) -> Result<Response<Output>, Dropped> {
     let (head, body) = request.into_parts();
     let body = match Limited::new(body, MAX_BODY).collect().await {
@@ -113,11 +164,17 @@ async fn answer(
     let outcome = lock(&engine).exchange(cloud, name, &request);
     match outcome {
         Ok(Outcome::Send(reply)) => Ok(response(reply, Ending::Whole)),
-        Ok(Outcome::Cut { reply, hang: false }) => Ok(response(reply, Ending::Broken)),
-        Ok(Outcome::Cut { reply, hang: true }) => Ok(response(reply, Ending::Withheld)),
-        Ok(Outcome::Hang) => std::future::pending().await,
+        Ok(Outcome::Cut(reply, how)) => {
+            resets.store(how == Break::Reset, Ordering::Relaxed);
+            Ok(response(reply, if how == Break::Hang { Ending::Withheld } else { Ending::Broken }))
+        }
+        Ok(Outcome::Break(Break::Hang)) => std::future::pending().await,
+        Ok(Outcome::Break(how)) => {
+            resets.store(how == Break::Reset, Ordering::Relaxed);
+            Err(Dropped)
+        }
         // A journal that cannot be written ends the exchange: see `Engine::exchange`.
-        Ok(Outcome::Drop) | Err(_) => Err(Dropped),
+        Err(_) => Err(Dropped),
     }
 }
 

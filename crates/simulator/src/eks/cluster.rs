@@ -365,9 +365,8 @@ pub(super) fn delete(
     if !cluster.nodegroups.is_empty() {
         return Err(ServiceError::in_use("Cluster has nodegroups attached").cluster(name));
     }
-    if let Some(id) = cluster.own.running_update() {
-        let message = format!("Cannot delete because cluster {name} currently has update {id} in progress");
-        return Err(ServiceError::in_use(message).cluster(name));
+    if cluster.own.running_update().is_some() {
+        return Err(busy_for_deletion(name));
     }
     if cluster.own.is_busy() {
         let message = format!("Cannot delete because cluster {name} is in status {}", cluster.own.status());
@@ -376,6 +375,12 @@ pub(super) fn delete(
     let failed = document(json!({ "status": "FAILED", "health": health_issue(&Target::Cluster) }));
     cluster.own.delete(DELETE, failed, context);
     Ok(Answer::changed(json!({ "cluster": cluster.own.doc })))
+}
+
+/// Worded as in aws/containers-roadmap#1511.
+pub(super) fn busy_for_deletion(name: &str) -> ServiceError {
+    ServiceError::in_use(format!("Cannot delete because cluster {name} currently has an update in progress"))
+        .cluster(name)
 }
 
 pub(super) fn update_version(

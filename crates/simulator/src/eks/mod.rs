@@ -327,10 +327,13 @@ fn refuse(request: &Request, fault: ReplyFault, request_id: String) -> Reply {
         ReplyFault::Propagating => ServiceError::invalid_parameter(
             "Role could not be assumed because it does not exist or the trusted entity is not correct",
         ),
+        // aws/containers-roadmap#1511
+        ReplyFault::Busy if operation_name(request) == "DeleteCluster" => cluster::busy_for_deletion(cluster),
         ReplyFault::Busy => ServiceError::in_use(format!(
             "Cannot {} because cluster {cluster} currently has update 00000000-0000-4000-8000-000000000000 in progress",
             operation_name(request)
         )),
+        ReplyFault::LimitExceeded => ServiceError::new("ResourceLimitExceededException", 400, "Service limit exceeded"),
         ReplyFault::NotFoundAsClientException => {
             ServiceError::new("ClientException", 400, format!("No cluster found for name: {cluster}."))
         }

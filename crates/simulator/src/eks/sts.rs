@@ -97,6 +97,7 @@ pub(super) fn refuse(fault: ReplyFault, request_id: String) -> Reply {
         ReplyFault::AccessDenied
         | ReplyFault::Propagating
         | ReplyFault::Busy
+        | ReplyFault::LimitExceeded
         | ReplyFault::NotFoundAsClientException => {
             error("AccessDenied", 403, "User is not authorized to perform this operation")
         }

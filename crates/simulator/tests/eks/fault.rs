@@ -1,6 +1,7 @@
 //! Faults at each point of a request, and in the course of an operation.
 
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 
 use crate::client::{Broken, Client, Reply, cluster, faults, nodegroup, start};
 
@@ -40,6 +41,24 @@ async fn a_dropped_connection_commits_according_to_its_point() {
 }
 
 #[tokio::test]
+async fn a_reset_is_none_of_a_quiet_end() {
+    for (point, fault) in [
+        ("uncommitted", "reset"),
+        ("reply_lost", "reset"),
+        ("reply_cut", "reset"),
+        ("uncommitted", "drop"),
+        ("reply_cut", "drop"),
+    ] {
+        let client = with(&format!(r#"[{{"call":1,"point":"{point}","fault":"{fault}"}}]"#)).await;
+        let body = cluster("c", json!({})).to_string();
+        let mut stream = client.open("eks", "POST", "/clusters", &body, &[]).await;
+        let end = stream.read_to_end(&mut Vec::new()).await;
+        let reset = end.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset);
+        assert_eq!(reset, fault == "reset", "{point} {fault}: {end:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_hanging_reply_is_journaled_before_it_hangs() {
     for (point, commits) in [("before_send", false), ("uncommitted", false), ("reply_lost", true), ("reply_cut", true)]
     {
@@ -72,6 +91,7 @@ async fn errors_come_in_the_services_words() {
         ("access_denied", 403, "AccessDeniedException", "User is not authorized to perform: eks:UpdateClusterConfig"),
         ("propagating", 400, "InvalidParameterException", "Role could not be assumed because"),
         ("busy", 409, "ResourceInUseException", "Cannot UpdateClusterConfig because cluster c currently has update"),
+        ("limit_exceeded", 400, "ResourceLimitExceededException", "Service limit exceeded"),
         ("not_found_as_client_exception", 400, "ClientException", "No cluster found for name: c."),
     ] {
         let client = with(&format!(r#"[{{"operation":"UpdateClusterConfig","fault":"{fault}"}}]"#)).await;
