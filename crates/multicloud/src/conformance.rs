@@ -696,9 +696,8 @@ pub async fn crashing(
     point: CrashPoint,
     run: impl AsyncFnOnce(Driver) -> Outcome,
 ) -> bool {
-    let crashed = CancellationToken::new();
-    let backend =
-        CrashingBackend { inner: world.client(), call, point, calls: AtomicUsize::new(0), crashed: crashed.clone() };
+    let backend = CrashingBackend::new(world.client(), call, point);
+    let crashed = backend.crashed.clone();
     let driver = driver(world, Arc::new(backend));
     tokio::select! {
         biased;
@@ -712,15 +711,19 @@ pub async fn crashing(
 
 /// A backend whose process dies at a call.
 #[derive(Debug)]
-struct CrashingBackend {
+pub(crate) struct CrashingBackend {
     inner: Arc<dyn Backend>,
     call: usize,
     point: CrashPoint,
     calls: AtomicUsize,
-    crashed: CancellationToken,
+    pub(crate) crashed: CancellationToken,
 }
 
 impl CrashingBackend {
+    pub(crate) fn new(inner: Arc<dyn Backend>, call: usize, point: CrashPoint) -> Self {
+        Self { inner, call, point, calls: AtomicUsize::new(0), crashed: CancellationToken::new() }
+    }
+
     async fn forward<T>(&self, call: impl Future<Output = T>) -> T {
         if self.calls.fetch_add(1, Ordering::SeqCst) != self.call {
             return call.await;

@@ -331,8 +331,6 @@ struct Known {
     running: Vec<Operation>,
     /// Whether anything was sent that writes.
     wrote: bool,
-    /// Whether the cluster was seen or its creation accepted: that it does not show is then no proof of anything.
-    exists: bool,
     failures: Vec<StepFailure>,
 }
 
@@ -426,9 +424,8 @@ impl<'a> Session<'a> {
         let mut stages = 0;
         while stages < MAX_STAGES {
             let observed = self.read_settled(id).await?;
-            let may_create = self.creates && !self.known().exists;
-            if observed.is_none() && desired.is_some() && !may_create {
-                // Our own creation does not show yet, or it was deleted under our hands.
+            if observed.is_none() && desired.is_some() && !self.creates {
+                // Deleted under our hands. Another environment would not be the one that was to be updated.
                 self.settle(&mut unsettled_since, PROPAGATION_LIMIT, || Refusal::Gone).await?;
                 continue;
             }
@@ -557,7 +554,6 @@ impl<'a> Session<'a> {
             let mut known = self.known();
             known.fresh = false;
             known.running.push(operation.clone());
-            known.exists |= step.subject == Subject::Cluster && step.action == Action::Create;
         }
         self.save(id);
         let waited = self.wait(&operation, Some((step, desired))).await?;
@@ -636,12 +632,18 @@ impl<'a> Session<'a> {
         if at_once { self.pause(self.driver.poll_interval).await } else { Ok(()) }
     }
 
-    /// Waits for what an earlier process saved.
+    /// Waits for what an earlier process saved. That is only a hint: how things stand shows in what is read next.
     async fn wait_for_saved(&self) -> Result<()> {
         for operation in &self.run.running {
-            tracing::info!(environment = %operation.environment, %operation, "resuming");
-            // How it ended shows in what is read next.
-            self.wait(operation, None).await?;
+            let ours = self.id.as_ref() == Some(&operation.environment);
+            if ours {
+                tracing::info!(environment = %operation.environment, %operation, "resuming");
+            }
+            match if ours { self.wait(operation, None).await.map(drop) } else { Ok(()) } {
+                Err(error) if self.check().is_err() || error.kind.retryable() => return Err(error),
+                Err(error) => tracing::warn!(%operation, %error, "nothing can be learnt of a saved operation"),
+                Ok(()) => {}
+            }
             self.known().running.retain(|running| running != operation);
         }
         Ok(())
@@ -680,12 +682,10 @@ impl<'a> Session<'a> {
 
     /// Reads, and waits for all that runs, until nothing does.
     async fn read_settled(&mut self, id: &EnvironmentId) -> Result<Option<Observed>> {
-        let mut deleting = false;
         loop {
             let Some(observed) = self.read(id).await? else {
-                if deleting {
-                    // What was there went as it was to go; what is made now is another object.
-                    self.known().exists = false;
+                if self.creates {
+                    // What comes now is another object.
                     self.expected.uid = None;
                 }
                 return Ok(None);
@@ -697,7 +697,6 @@ impl<'a> Session<'a> {
             if !observed.is_changing() {
                 return Ok(Some(observed));
             }
-            deleting = observed.status == Status::Deleting;
             let mut at_once = true;
             for operation in self.ask(|| self.driver.backend.find_running(id)).await? {
                 tracing::info!(environment = %id, %operation, "waiting for what runs already");
@@ -716,7 +715,6 @@ impl<'a> Session<'a> {
         let mut known = self.known();
         known.observed.clone_from(&observed);
         known.fresh = true;
-        known.exists |= observed.is_some();
         Ok(observed)
     }
 
@@ -874,8 +872,10 @@ impl<'a> Session<'a> {
             return refuse(Refusal::Replaced { expected: expected.clone(), found: observed.uid.clone() });
         }
         match self.expected.mark.as_ref().map(|mark| mark.judge(&observed.tags)) {
-            // What was imported carries no mark until its first change.
-            None | Some(Ownership::Ours | Ownership::Unmarked) => Ok(()),
+            None | Some(Ownership::Ours) => Ok(()),
+            // What was imported carries no mark until its first change; what a creation finds must carry it.
+            Some(Ownership::Unmarked) if self.creates => refuse(Refusal::Unmarked),
+            Some(Ownership::Unmarked) => Ok(()),
             Some(Ownership::Other { owner, environment }) => refuse(Refusal::foreign(owner, environment)),
         }
     }

@@ -112,6 +112,15 @@ fn with_pools(names: &[&str]) -> EnvironmentSpec {
     spec
 }
 
+/// A die for numbers below the one that it is asked for.
+fn draws(seed: u64) -> impl Fn(u32) -> u32 {
+    let chance = Jitter::seeded(seed ^ 0xdead_beef);
+    move |below| {
+        let nanos = chance.spread(Duration::from_secs(2)) - Duration::from_secs(1);
+        u32::try_from(nanos.as_nanos() * u128::from(below) / 1_000_000_001).unwrap()
+    }
+}
+
 fn edit_pool(spec: &mut EnvironmentSpec, name: &str, edit: impl FnOnce(&mut PoolSpec)) {
     edit(spec.node_pools.get_mut(&pool(name)).unwrap());
 }
@@ -592,6 +601,19 @@ fn update_under_which_the_environment_vanishes_makes_no_other() {
 }
 
 #[test]
+fn update_of_what_is_being_deleted_makes_no_other() {
+    let bench = Bench::new();
+    let mut spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    let run = Run::new(POOL_TIME + 2 * POLL, &|_| {});
+    assert_kind(&bench.run(bench.driver.delete(&target(&spec), run)), ErrorKind::TimedOut);
+    edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Fixed(5));
+    let words = assert_kind(&bench.update(&spec), ErrorKind::OperationFailed);
+    assert!(words.contains("deleted in the meantime"), "{words}");
+    assert_eq!(bench.cloud.clusters().len(), 0);
+}
+
+#[test]
 fn deletes_pools_before_the_cluster_and_again_is_success() {
     let bench = Bench::new();
     let spec = with_pools(&["apps"]);
@@ -679,40 +701,64 @@ fn success_without_progress_is_judged_by_reading() {
     assert_converged(&bench.delete(&spec));
 }
 
+/// A cloud that finds some operations odd.
+#[derive(Debug)]
+struct Picky(crate::memory::MemoryBackend);
+
 /// A cloud that says "done" and does nothing.
 #[derive(Debug)]
 struct Liar(crate::memory::MemoryBackend, AtomicU64);
 
-#[async_trait]
-impl Backend for Liar {
-    fn kind(&self) -> crate::BackendKind {
-        self.0.kind()
-    }
+/// Everything but `begin` and `poll` as the backend in memory does it.
+macro_rules! odd_backend {
+    ($name:ident, $begin:item, $poll:item) => {
+        #[async_trait]
+        impl Backend for $name {
+            fn kind(&self) -> crate::BackendKind {
+                self.0.kind()
+            }
 
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
+            fn capabilities(&self) -> Capabilities {
+                self.0.capabilities()
+            }
 
-    fn validate(&self, desired: &EnvironmentSpec) -> Vec<Violation> {
-        self.0.validate(desired)
-    }
+            fn validate(&self, desired: &EnvironmentSpec) -> Vec<Violation> {
+                self.0.validate(desired)
+            }
 
-    fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Vec<Difference> {
-        self.0.differences(observed, desired)
-    }
+            fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Vec<Difference> {
+                self.0.differences(observed, desired)
+            }
 
-    fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
-        self.0.plan(observed, desired)
-    }
+            fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
+                self.0.plan(observed, desired)
+            }
 
-    async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId> {
-        self.0.locate(desired).await
-    }
+            async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId> {
+                self.0.locate(desired).await
+            }
 
-    async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
-        self.0.read(id).await
-    }
+            async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
+                self.0.read(id).await
+            }
 
+            $begin
+
+            $poll
+
+            async fn find_running(&self, id: &EnvironmentId) -> Result<Vec<Operation>> {
+                self.0.find_running(id).await
+            }
+
+            async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {
+                self.0.access(id).await
+            }
+        }
+    };
+}
+
+odd_backend!(
+    Liar,
     async fn begin(&self, id: &EnvironmentId, step: &Step, _: &IdempotencyToken) -> Result<Operation> {
         self.1.fetch_add(1, Ordering::SeqCst);
         Ok(Operation {
@@ -721,20 +767,24 @@ impl Backend for Liar {
             action: step.action,
             reference: Some("a lie".to_owned()),
         })
-    }
-
+    },
     async fn poll(&self, _: &Operation) -> Result<Progress> {
         Ok(Progress::Done)
     }
+);
 
-    async fn find_running(&self, _: &EnvironmentId) -> Result<Vec<Operation>> {
-        Ok(Vec::new())
+odd_backend!(
+    Picky,
+    async fn begin(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
+        self.0.begin(id, step, token).await
+    },
+    async fn poll(&self, operation: &Operation) -> Result<Progress> {
+        if operation.reference.as_deref() == Some("odd") {
+            return Err(Error::new(ErrorKind::Protocol, self.kind(), "poll", operation));
+        }
+        self.0.poll(operation).await
     }
-
-    async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {
-        self.0.access(id).await
-    }
-}
+);
 
 #[test]
 fn what_is_said_to_be_done_must_show() {
@@ -757,18 +807,109 @@ fn what_is_said_to_be_done_must_show() {
     assert_eq!(liar.1.load(Ordering::SeqCst), 2);
 }
 
+#[test]
+fn saved_operations_are_a_hint_and_no_more() {
+    let bench = Bench::new();
+    let mut spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Fixed(3));
+    let saved = |environment: &str, reference: &str| Operation {
+        environment: environment.parse().unwrap(),
+        subject: Subject::Cluster,
+        action: Action::Update,
+        reference: Some(reference.to_owned()),
+    };
+    // One that the cloud does not know, one of another environment, and a cloud that finds the question odd.
+    bench.fault(FaultOn::AnyQuestion, Disturbance::Refused(ErrorKind::Throttled { retry_after: None }), 1);
+    let running = vec![saved("memory/prod", "operation-99"), saved("memory/other", "operation-1")];
+    let run = Run { running, ..Run::new(HOUR, &|_| {}) };
+    assert_converged(&bench.run(bench.driver.update(&target(&spec), &spec, run)));
+    bench.assert_as(&spec);
+
+    edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Fixed(4));
+    let picky = Arc::new(Picky(bench.cloud.backend()));
+    let driver = Driver::new(picky, Arc::new(bench.clock.clone()), Jitter::seeded(1), POLL);
+    let run = Run { running: vec![saved("memory/prod", "odd")], ..Run::new(HOUR, &|_| {}) };
+    assert_converged(&bench.run(driver.update(&target(&spec), &spec, run)));
+    bench.assert_as(&spec);
+}
+
+#[test]
+fn two_runs_at_once_make_one_environment() {
+    let spec = with_pools(&["apps"]);
+    let bench = Bench::new();
+    let twice = async { futures::join!(create(&bench, &spec), create(&bench, &spec)) };
+    let (one, two) = bench.run(twice);
+    assert_converged(&one);
+    assert_converged(&two);
+    bench.assert_as(&spec);
+    assert_eq!(bench.writes().len(), 3, "{:?}", bench.writes());
+
+    async fn create(bench: &Bench, spec: &EnvironmentSpec) -> Outcome {
+        bench.create_within(spec, HOUR, CancellationToken::new()).await
+    }
+}
+
+#[test]
+fn of_two_owners_at_once_one_wins_and_the_other_touches_nothing() {
+    let ours = with_pools(&["apps"]);
+    let mut theirs = ours.clone();
+    theirs.owner = "rivals".parse().unwrap();
+    let bench = Bench::new();
+    let never = CancellationToken::new;
+    let both = async {
+        futures::join!(bench.create_within(&ours, HOUR, never()), bench.create_within(&theirs, HOUR, never()))
+    };
+    let (one, two) = bench.run(both);
+    assert_converged(&one);
+    assert_kind(&two, ErrorKind::NotOwned);
+    bench.assert_as(&ours);
+    assert_eq!(bench.writes().len(), 3);
+}
+
+/// Killed again and again, at any calls, also while it recovers: it ends with one environment.
+#[test]
+fn survives_many_crashes() {
+    use crate::conformance::{CrashPoint, CrashingBackend};
+
+    for seed in 0..200 {
+        let bench = Bench::seeded(seed);
+        let draw = draws(seed);
+        let spec = with_pools(&["apps"]);
+        let mut crashes = 0;
+        let outcome = loop {
+            let point = if draw(2) == 0 { CrashPoint::BeforeCall } else { CrashPoint::AfterCall };
+            // Later and later, so that it ends.
+            let call = (draw(8) + crashes * 4) as usize;
+            let backend = CrashingBackend::new(Arc::new(bench.cloud.backend()), call, point);
+            let crashed = backend.crashed.clone();
+            let clock = Arc::new(bench.clock.clone());
+            let driver = Driver::new(Arc::new(backend), clock, Jitter::seeded(seed), POLL);
+            let ended = bench.run(async {
+                tokio::select! {
+                    biased;
+                    () = crashed.cancelled() => None,
+                    outcome = driver.create(&spec, Run::new(2 * HOUR, &|_| {})) => Some(outcome),
+                }
+            });
+            match ended {
+                Some(outcome) => break outcome,
+                None => crashes += 1,
+            }
+        };
+        assert!(outcome.is_converged(), "seed {seed}: {:?}", outcome.errors());
+        assert!(crashes > 0, "seed {seed}");
+        bench.assert_as(&spec);
+        assert_eq!(bench.writes().len(), 3, "seed {seed}: {:?}", bench.writes());
+    }
+}
+
 /// A whole life under faults at random, by seed: it converges, with one cluster and nothing made twice.
 #[test]
 fn converges_under_faults_at_random() {
     for seed in 0..400 {
         let bench = Bench::seeded(seed);
-        let chance = Jitter::seeded(seed ^ 0xdead_beef);
-        let draw = |below: u32| {
-            let spread = chance.spread(Duration::from_secs(2)).as_secs_f64() - 1.0;
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a draw from 0 to below")]
-            let drawn = (spread * f64::from(below)) as u32;
-            drawn.min(below - 1)
-        };
+        let draw = draws(seed);
         let mut spec = with_pools(&["apps"]);
         spec.kubernetes.version = "1.32".parse().unwrap();
         bench.cloud.set_read_lag(Duration::from_secs(u64::from(draw(3) * 15)));
