@@ -2,6 +2,9 @@
 //! time, one change at a time, throttling, eventual consistency, idempotency tokens, and [faults](fault) at any request,
 //! before or after it took effect. Every request is written to a [journal](journal).
 //!
+//! Tests read the world and change it behind the service's back: in process through [`Running`], from outside over HTTP
+//! under `/_simulator/` of every endpoint (`multicloud-simulator --help` lists the requests).
+//!
 //! It shares no types with the `multicloud` library, so that the two cannot be wrong in the same way. Real clients work
 //! against it: `aws --endpoint-url`, SDKs, other providers.
 //!

@@ -68,6 +68,11 @@ Faults: a list of {call | operation, point, fault, times, probability, retry_aft
                not_yet_visible
   times        how often (1)      probability  of each time (1)      retry_after  header of the reply";
 
+const WORLD_HELP: &str = "\
+On every endpoint, under /_simulator/: GET world, GET journal, POST reset, POST faults (a list as above),
+  POST advance {\"seconds\": N}, and behind the service's back PUT (a document to merge) and DELETE
+  world/eks/<account>/<region>/clusters/<name>[/nodegroups/<name> | /addons/<name> | /access-entries/<ARN, encoded>]";
+
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("cannot read {path}")]
@@ -88,7 +93,7 @@ async fn main() -> ExitCode {
     for cloud in CloudKind::ALL {
         help.push_str(&cloud.inventory());
     }
-    let command = Arguments::command().after_help(format!("{FAULTS_HELP}\n\n{help}"));
+    let command = Arguments::command().after_help(format!("{FAULTS_HELP}\n\n{WORLD_HELP}\n\n{help}"));
     let arguments = match Arguments::from_arg_matches(&command.get_matches()) {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),

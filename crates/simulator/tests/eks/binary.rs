@@ -116,6 +116,7 @@ fn help_lists_what_exists() {
         "eks-node",
         "1.33",
         "reply_cut",
+        "/_simulator/",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
