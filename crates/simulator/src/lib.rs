@@ -1,6 +1,6 @@
 //! The clouds' APIs on loopback, true to the services' published descriptions: asynchronous operations that take simulated
-//! time, one change at a time, throttling, eventual consistency, idempotency tokens, and [faults](fault) at any request,
-//! before or after it took effect. Every request is written to a [journal](journal).
+//! time, one change at a time, throttling, eventual consistency, idempotency tokens, and [faults](mod@fault) at any request,
+//! before or after it took effect. Every request is written to a [journal].
 //!
 //! Tests read the world and change it behind the service's back: in process through [`Running`], from outside over HTTP
 //! under `/_simulator/` of every endpoint (`multicloud-simulator --help` lists the requests).
