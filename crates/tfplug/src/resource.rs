@@ -231,10 +231,13 @@ pub struct MoveSource {
     pub identity: Option<serde_json::Value>,
 }
 
+/// From state JSON to a value of the current schema.
+type Upgrade<S> = Box<dyn Fn(&[u8]) -> Result<S, Diagnostics> + Send + Sync>;
+
 /// Makes a value of the current schema from one of an older version.
 pub struct Upgrader<S> {
     pub(crate) version: i64,
-    pub(crate) upgrade: Box<dyn Fn(&[u8]) -> Result<S, Diagnostics> + Send + Sync>,
+    pub(crate) upgrade: Upgrade<S>,
 }
 
 impl<S> Upgrader<S> {

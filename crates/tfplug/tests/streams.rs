@@ -1,5 +1,7 @@
 //! List resources and actions, in process: no released CLI but Terraform 1.14 and later calls them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use futures::StreamExt;
 use tfplug::proto::tfplugin6 as wire;
 use tfplug::proto::tfplugin6::provider_server::Provider as _;

@@ -12,7 +12,7 @@ use crate::Cabinet;
 
 /// A document in the cabinet.
 #[derive(Clone, Debug, Default, PartialEq, Model)]
-pub struct Document {
+pub(crate) struct Document {
     /// The document's name, which is its file's name. Changing it makes a new document.
     #[attribute(required, requires_replace, validate = [string_length(1..=100), matches("^[a-z0-9-]+$", "lower-case letters, digits and dashes")])]
     name: Attr<String>,
@@ -35,13 +35,13 @@ pub struct Document {
 
 /// What tells documents apart.
 #[derive(Clone, Debug, Default, PartialEq, Model)]
-pub struct DocumentIdentity {
+pub(crate) struct DocumentIdentity {
     /// The document's name.
     #[attribute(required)]
     name: Attr<String>,
 }
 
-pub struct Documents;
+pub(crate) struct Documents;
 
 #[async_trait]
 impl Resource for Documents {

@@ -29,7 +29,7 @@ struct Config {
 }
 
 /// What handlers work with. The directory is unknown while another resource that makes it is only planned.
-pub struct Cabinet {
+pub(crate) struct Cabinet {
     directory: Option<PathBuf>,
 }
 

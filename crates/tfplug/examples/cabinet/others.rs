@@ -11,7 +11,7 @@ use crate::Cabinet;
 
 /// The documents in the cabinet.
 #[derive(Clone, Debug, Default, PartialEq, Model)]
-pub struct Documents {
+pub(crate) struct Documents {
     /// Only names that begin with this.
     #[attribute(optional)]
     prefix: Attr<String>,
@@ -20,7 +20,7 @@ pub struct Documents {
     names: ListOf<String>,
 }
 
-pub struct Listing;
+pub(crate) struct Listing;
 
 #[async_trait]
 impl DataSource for Listing {
@@ -50,7 +50,7 @@ impl DataSource for Listing {
 
 /// A lock on the cabinet, held while Terraform runs.
 #[derive(Clone, Debug, Default, PartialEq, Model)]
-pub struct Held {
+pub(crate) struct Held {
     /// Who holds it, for those who find it.
     #[attribute(required)]
     holder: Attr<String>,
@@ -59,7 +59,7 @@ pub struct Held {
     ticket: Attr<String>,
 }
 
-pub struct Lock;
+pub(crate) struct Lock;
 
 /// How long a lock lasts unless it is renewed.
 const LIFE: Duration = Duration::from_secs(60);
@@ -97,13 +97,13 @@ impl EphemeralResource for Lock {
 
 /// Makes a document's name of a title: lower-case letters, digits and dashes.
 #[derive(Clone, Debug, Default, PartialEq, Model)]
-pub struct SlugArguments {
+pub(crate) struct SlugArguments {
     /// The title.
     #[attribute(required)]
     title: Attr<String>,
 }
 
-pub struct Slug;
+pub(crate) struct Slug;
 
 impl Function for Slug {
     type Arguments = SlugArguments;

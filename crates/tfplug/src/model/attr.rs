@@ -277,11 +277,10 @@ fn collection(element: AttributeKind, nesting: Nesting, of: fn(Type) -> Type) ->
     }
 }
 
+type Checks = Vec<Arc<dyn Validator>>;
+
 /// The checks of each element as one check of the collection.
-fn within(
-    collection: fn(Vec<Arc<dyn Validator>>) -> Arc<dyn Validator>,
-    element: Vec<Arc<dyn Validator>>,
-) -> Vec<Arc<dyn Validator>> {
+fn within(collection: fn(Checks) -> Arc<dyn Validator>, element: Checks) -> Checks {
     if element.is_empty() { Vec::new() } else { vec![collection(element)] }
 }
 

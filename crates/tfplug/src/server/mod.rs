@@ -117,9 +117,11 @@ impl<P: Provider> Inner<P> {
 
     fn call(&self, capabilities: Option<wire::ClientCapabilities>, private: &[u8]) -> Call<P::Client> {
         let client = self.configured.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let cancelled = lock(&self.stop).child_token();
+        crate::serve::cancel_when_abandoned(cancelled.clone());
         Call::new(
             client.as_ref().map(|configured| Arc::clone(&configured.client)),
-            lock(&self.stop).child_token(),
+            cancelled,
             convert::capabilities(capabilities),
             PrivateState::from_bytes(private),
         )
@@ -157,10 +159,11 @@ fn unknown_type(what: &str, name: &str) -> Diagnostics {
 /// An answer that holds only diagnostics where something failed.
 macro_rules! answer {
     ($module:ident, $result:expr) => {
-        Ok(Response::new(match $result {
-            Ok(response) => response,
-            Err(errors) => wire::$module::Response { diagnostics: convert::diagnostics(errors), ..Default::default() },
-        }))
+        Ok(Response::new($result.unwrap_or_else(|errors: Diagnostics| {
+            #[allow(clippy::needless_update, reason = "some answers hold diagnostics and nothing else")]
+            let failed = wire::$module::Response { diagnostics: convert::diagnostics(errors), ..Default::default() };
+            failed
+        })))
     };
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{Inner, convert, guard, unknown_type, validate};
@@ -30,9 +31,11 @@ pub(super) fn list<P: Provider>(
     request: wire::list_resource::Request,
 ) -> Stream<wire::list_resource::Event> {
     let (events, receiver) = mpsc::channel(WAITING_MAX);
+    let abandoned = crate::serve::abandoned();
     tokio::spawn(async move {
         let type_name = request.type_name.clone();
-        let listed = guard::guarded("ListResource", &type_name, send_objects(&inner, request, &events)).await;
+        let sending = send_objects(&inner, request, &events, abandoned);
+        let listed = guard::guarded("ListResource", &type_name, sending).await;
         if let Err(errors) = listed {
             let event = wire::list_resource::Event { diagnostic: convert::diagnostics(errors), ..Default::default() };
             let _nobody_listens = events.send(Ok(event)).await;
@@ -45,6 +48,7 @@ async fn send_objects<P: Provider>(
     inner: &Inner<P>,
     request: wire::list_resource::Request,
     events: &mpsc::Sender<Result<wire::list_resource::Event, Status>>,
+    abandoned: CancellationToken,
 ) -> Result<(), Diagnostics> {
     let list = inner.list(&request.type_name)?;
     let resource = inner.resource(&request.type_name)?;
@@ -57,7 +61,11 @@ async fn send_objects<P: Provider>(
     let forwarding = async {
         let mut sent = 0;
         while sent < limit || limit == 0 {
-            let Some(listed) = found.recv().await else { break };
+            let listed = tokio::select! {
+                listed = found.recv() => listed,
+                () = abandoned.cancelled() => None,
+            };
+            let Some(listed) = listed else { break };
             let event = event(listed, resource.identity_schema(), resource.state_type())?;
             if events.send(Ok(event)).await.is_err() {
                 break;
@@ -93,13 +101,22 @@ pub(super) fn invoke<P: Provider>(
     use wire::invoke_action::event::{Completed, Progress, Type};
     let (progress, messages) = mpsc::channel(WAITING_MAX);
     let (done, outcome) = tokio::sync::oneshot::channel();
+    let abandoned = crate::serve::abandoned();
     tokio::spawn(async move {
         let name = request.action_type.clone();
         let invoked = guard::guarded("InvokeAction", &name, async {
             let action = inner.action(&request.action_type)?;
             let config = convert::value(request.config.as_ref(), &action.schema().block.value_type())?;
             let call = inner.call(request.client_capabilities, &[]);
-            action.invoke(&call, config, ActionProgress::new(progress)).await?;
+            let stopping = async {
+                abandoned.cancelled().await;
+                call.cancelled().cancel();
+                std::future::pending().await
+            };
+            tokio::select! {
+                invoked = action.invoke(&call, config, ActionProgress::new(progress)) => invoked?,
+                () = stopping => {}
+            }
             Ok(call.take_warnings())
         });
         let _nobody_listens = done.send(invoked.await.unwrap_or_else(|errors| errors));
