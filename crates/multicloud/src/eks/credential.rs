@@ -21,13 +21,12 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use aws_sdk_sts::error::DisplayErrorContext;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_types::SdkConfig;
 use tokio::sync::Mutex;
 
 use super::settings::{AssumeRole, AssumeRoleWithWebIdentity, AwsSettings};
-use crate::error::ServerText;
+use crate::error::{ErrorChain, ServerText};
 use crate::secret::Secret;
 
 /// A credential is renewed this long before its end, so that a request signed now is still good when it arrives and no
@@ -43,6 +42,8 @@ const MAX_TOKEN_FILE: u64 = 64 * 1024;
 
 /// The name of our sessions in CloudTrail where the settings give none.
 const SESSION_NAME: &str = "multicloud";
+
+const PROFILE: &str = "shared profile";
 
 /// No source gave a usable credential: each that was asked, and why it failed.
 #[derive(Debug, Clone)]
@@ -108,8 +109,8 @@ impl CredentialChain {
         *self.found.lock().await = None;
     }
 
-    /// Asks one source after the other. One that is there but broken ends the search, as it does in the AWS tools: the
-    /// next source might be somebody else.
+    /// Asks one source after the other. One that is there but broken ends the search, as it does in the AWS tools, and so
+    /// does a profile that the environment names: the next source might be somebody else.
     async fn first(&self) -> Result<Credentials, CredentialError> {
         let mut attempts = Vec::new();
         for (name, source) in &self.sources {
@@ -119,8 +120,9 @@ impl CredentialChain {
                     return Ok(credentials);
                 }
                 Err(error) => {
-                    attempts.push((*name, ServerText::new(&chain_of(&error))));
-                    if !matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
+                    attempts.push((*name, reason(&error)));
+                    let named = *name == PROFILE && is_set("AWS_PROFILE");
+                    if named || !matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
                         break;
                     }
                 }
@@ -137,6 +139,10 @@ impl ProvideCredentials for CredentialChain {
     {
         future::ProvideCredentials::new(async { self.resolve().await.map_err(CredentialsError::provider_error) })
     }
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
 fn lasts(credentials: &Credentials, now: SystemTime) -> bool {
@@ -169,7 +175,7 @@ fn sources(settings: &AwsSettings, sdk: &SdkConfig) -> Vec<(&'static str, Shared
     let instance = ImdsCredentialsProvider::builder().configure(&config).imds_client(metadata).build();
     vec![
         ("environment variables", SharedCredentialsProvider::new(environment)),
-        ("shared profile", SharedCredentialsProvider::new(profile)),
+        (PROFILE, SharedCredentialsProvider::new(profile)),
         ("web identity of the environment", SharedCredentialsProvider::new(web_identity)),
         ("container or pod identity", SharedCredentialsProvider::new(container)),
         ("instance metadata", SharedCredentialsProvider::new(instance)),
@@ -361,9 +367,10 @@ async fn assume(role: &AssumeRole, sdk: &SdkConfig, base: Credentials) -> Result
         builder = builder.policy(policy);
     }
     let provider = builder.build_from_provider(base).await;
-    provider.provide_credentials().await.map_err(|error| CredentialError {
-        attempts: vec![("settings `assume_role`", ServerText::new(&chain_of(&error)))],
-    })
+    provider
+        .provide_credentials()
+        .await
+        .map_err(|error| CredentialError { attempts: vec![("settings `assume_role`", reason(&error))] })
 }
 
 fn seconds(duration: Duration) -> i32 {
@@ -371,9 +378,10 @@ fn seconds(duration: Duration) -> i32 {
 }
 
 /// The causes alone: the outermost text of these errors only says that there is a cause.
-fn chain_of(error: &CredentialsError) -> String {
+fn reason(error: &CredentialsError) -> ServerText {
     match std::error::Error::source(error) {
-        Some(source) => DisplayErrorContext(source).to_string(),
-        None => error.to_string(),
+        Some(source) => ServerText::new(&ErrorChain(source).to_string()),
+        None if matches!(error, CredentialsError::CredentialsNotLoaded(_)) => ServerText::new("nothing is configured"),
+        None => ServerText::new(&error.to_string()),
     }
 }

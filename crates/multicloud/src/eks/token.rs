@@ -139,6 +139,58 @@ mod tests {
         }
     }
 
+    /// The CLI signs with the time of day; ours is signed with the time that its token names.
+    #[test]
+    fn equals_what_the_installed_cli_makes() {
+        let output = std::process::Command::new("aws")
+            .args(["eks", "get-token", "--cluster-name", "prod", "--region", "eu-west-1", "--output", "json"])
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+            .env("AWS_SESSION_TOKEN", "session/token+value==")
+            .env("AWS_STS_REGIONAL_ENDPOINTS", "regional")
+            .env_remove("AWS_PROFILE")
+            .env_remove("AWS_ENDPOINT_URL")
+            .env_remove("AWS_ENDPOINT_URL_STS")
+            .output()
+            .unwrap_or_else(|error| panic!("aws cannot be started: {error}; install it with `pip install awscli`"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let reply: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let sorted = |token: &str| {
+            let url = decoded(token);
+            let (endpoint, query) = url.split_once('?').unwrap();
+            let mut parameters: Vec<String> = query.split('&').map(str::to_owned).collect();
+            parameters.sort();
+            (endpoint.to_owned(), parameters)
+        };
+        let theirs = sorted(reply["status"]["token"].as_str().unwrap());
+        let date = theirs.1.iter().find_map(|parameter| parameter.strip_prefix("X-Amz-Date=")).unwrap();
+        let spelled = format!(
+            "{}-{}-{}T{}:{}:{}Z",
+            &date[..4],
+            &date[4..6],
+            &date[6..8],
+            &date[9..11],
+            &date[11..13],
+            &date[13..15]
+        );
+        let format = aws_smithy_types::date_time::Format::DateTime;
+        let now = SystemTime::try_from(aws_smithy_types::DateTime::from_str(&spelled, format).unwrap()).unwrap();
+        let credentials = Credentials::new(
+            "AKIDEXAMPLE",
+            "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+            Some("session/token+value==".to_owned()),
+            None,
+            "test",
+        );
+        let ours = kube_token("https://sts.eu-west-1.amazonaws.com", "eu-west-1", "prod", credentials, now).unwrap();
+        assert_eq!(sorted(&ours), theirs);
+        // And it declares the same life.
+        let expiry = reply["status"]["expirationTimestamp"].as_str().unwrap();
+        let expiry = SystemTime::try_from(aws_smithy_types::DateTime::from_str(expiry, format).unwrap()).unwrap();
+        let life = expiry.duration_since(now).unwrap();
+        assert!((LIFETIME - Duration::from_secs(5)..=LIFETIME + Duration::from_secs(5)).contains(&life), "{life:?}");
+    }
+
     #[test]
     fn a_name_that_cannot_be_a_header_is_an_error() {
         let credentials = Credentials::new("a", "b", None, None, "test");

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use super::spec::{AuthenticationMode, EksSpec};
-use crate::environment::{EnvironmentSpec, FieldPath, MaxSurge, PoolName, PoolSize, PoolSpec, Violation};
+use crate::environment::{
+    ENVIRONMENT_TAG, EnvironmentSpec, FieldPath, MaxSurge, OWNER_TAG, PoolName, PoolSize, PoolSpec, Violation,
+};
 
 /// A node group's name has at most 63 characters ([CreateNodegroup]), and one that replaces another has nine more than
 /// its pool: a dash and a hash.
@@ -141,7 +143,8 @@ fn tags(desired: &EnvironmentSpec, found: &mut Violations) {
             found.at(path.clone(), "AWS does not take this key", remedy);
         } else if key.to_ascii_lowercase().starts_with("aws:") {
             found.at(path.clone(), "keys that begin with aws: are AWS's own", "use another key");
-        } else if key.starts_with("multicloud-") {
+        } else if key.starts_with("multicloud-") && ![OWNER_TAG, ENVIRONMENT_TAG].contains(&key.as_str()) {
+            // The mark's own two are refused on every cloud.
             found.at(path.clone(), "keys that begin with multicloud- are multicloud's own", "use another key");
         }
         if value.chars().count() > MAX_TAG_VALUE || !allowed(value) {
@@ -248,4 +251,109 @@ fn parse_cidr(text: &str) -> Option<(IpAddr, u8)> {
     let prefix = prefix.bytes().all(|byte| byte.is_ascii_digit()).then(|| prefix.parse::<u8>().ok()).flatten()?;
     let longest = if address.is_ipv4() { 32 } else { 128 };
     (prefix <= longest).then_some((address, prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::eks::plan::tests::example;
+    use crate::eks::{AccessEntrySpec, AccessScope, AddonSpec, NodeGroupSpec};
+    use crate::environment::CloudSpec;
+
+    fn violations(edit: impl FnOnce(&mut EnvironmentSpec, &mut EksSpec)) -> String {
+        let (mut spec, mut eks) = example();
+        edit(&mut spec, &mut eks);
+        spec.cloud = CloudSpec::Eks(eks.clone());
+        let found: Vec<String> = validate(&spec, &eks).iter().map(ToString::to_string).collect();
+        found.join("\n")
+    }
+
+    #[test]
+    fn a_good_spec_has_none() {
+        assert_eq!(violations(|_, _| {}), "");
+        let full = violations(|spec, eks| {
+            spec.network.service_cidr = Some("172.20.0.0/16".to_owned());
+            spec.network.authorized_cidrs = ["203.0.113.0/24".to_owned(), "2001:db8::/32".to_owned()].into();
+            spec.tags = [("Team name".to_owned(), "platform+ops@example.com".to_owned())].into();
+            eks.encryption_key_arn = Some("arn:aws-cn:kms:cn-north-1:123456789012:key/1".to_owned());
+            eks.addons.insert("vpc-cni".to_owned(), AddonSpec::default());
+        });
+        assert_eq!(full, "");
+    }
+
+    #[test]
+    fn what_eks_refuses_is_said_with_its_field() {
+        let found = violations(|spec, eks| {
+            spec.region = None;
+            spec.network.subnet_ids = ["10.0.0.0/24".to_owned()].into();
+            spec.network.pod_cidr = Some("10.1.0.0/16".to_owned());
+            spec.network.service_cidr = Some("8.8.8.0/24".to_owned());
+            spec.network.authorized_cidrs = ["office".to_owned(), "10.0.0.0/33".to_owned()].into();
+            spec.network.private_endpoint = true;
+            spec.tags = [("AWS:x".to_owned(), "1".to_owned()), ("multicloud-x".to_owned(), "\u{7}".to_owned())].into();
+            eks.role_arn = "eks".to_owned();
+            eks.node_role_arn = String::new();
+            eks.encryption_key_arn = Some("alias/key".to_owned());
+            eks.node_groups.insert("nowhere".parse().unwrap(), NodeGroupSpec::default());
+            eks.authentication_mode = AuthenticationMode::ConfigMap;
+            let entry = AccessEntrySpec {
+                entry_type: Some("EC2_LINUX".to_owned()),
+                policies: [("view".to_owned(), AccessScope::Cluster)].into(),
+                ..AccessEntrySpec::default()
+            };
+            eks.access_entries.insert("alice".to_owned(), entry);
+        });
+        expect![[r#"
+            region: an EKS environment needs a region; set it, such as "us-east-1"
+            network.subnet_ids: EKS needs at least two subnets, in different zones, and there are 1; name at least two
+            network.subnet_ids: "10.0.0.0/24" is not a subnet's id; use ids such as "subnet-0a1b2c3d"
+            network.pod_cidr: pods on EKS have addresses of the VPC; remove it
+            network.service_cidr: "8.8.8.0/24" is not a private IPv4 range from /12 to /24; use a range within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16
+            network.authorized_cidrs: "10.0.0.0/33" is not an address range; write it as address and prefix length, such as "203.0.113.0/24"
+            network.authorized_cidrs: "office" is not an address range; write it as address and prefix length, such as "203.0.113.0/24"
+            network.authorized_cidrs: ranges hold for the public endpoint alone, which private_endpoint turns off; remove them, or set private_endpoint to false
+            tags["AWS:x"]: keys that begin with aws: are AWS's own; use another key
+            tags["multicloud-x"]: keys that begin with multicloud- are multicloud's own; use another key
+            tags["multicloud-x"]: AWS does not take this value; use at most 256 letters, digits, spaces or + - = . _ : / @
+            eks.role_arn: "eks" is not such an ARN; use a role's ARN, such as "arn:aws:iam::123456789012:role/eks"
+            eks.node_role_arn: it is empty; use a role's ARN, such as "arn:aws:iam::123456789012:role/eks"
+            eks.encryption_key_arn: "alias/key" is not such an ARN; use a key's ARN, such as "arn:aws:kms:us-east-1:123456789012:key/…"
+            eks.node_groups["nowhere"]: there is no node pool of this name; use a key of node_pools
+            eks.access_entries: authentication mode CONFIG_MAP knows no access entries; set eks.authentication_mode to API_AND_CONFIG_MAP
+            eks.access_entries["alice"]: "alice" is not such an ARN; use the ARN of a role or user as the key
+            eks.access_entries["alice"].policies: only entries of type STANDARD take policies; remove them
+            eks.access_entries["alice"].policies["view"]: "view" is not such an ARN; use a policy's ARN, such as "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy""#]].assert_eq(&found);
+    }
+
+    #[test]
+    fn pools_are_checked_each() {
+        let found = violations(|spec, _| {
+            let mut pool = spec.node_pools.values().next().unwrap().clone();
+            pool.size = PoolSize::Autoscale { min: 0, max: 0 };
+            pool.zones = ["us-east-1a".to_owned()].into();
+            pool.drain_timeout = Some(std::time::Duration::from_secs(60));
+            pool.disk_size_gb = Some(0);
+            pool.max_surge = Some(MaxSurge::Count(101));
+            spec.node_pools.insert("p".repeat(55).parse().unwrap(), pool);
+        });
+        expect![[r#"
+            node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"]: the name has 55 characters, more than 54; use a shorter one
+            node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].autoscale.max: EKS takes no maximum of 0; set it to at least 1
+            node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].zones: EKS places nodes by subnets, not by zones; remove it, and name subnets of these zones in eks.node_groups["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].subnet_ids
+            node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].drain_timeout: EKS gives pods fifteen minutes, which cannot be changed; remove it
+            node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].disk_size_gb: a disk needs a size; set it to at least 1, or remove it
+            node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].max_surge: EKS takes at most 100 nodes at a time, not 101; use at most 100, or a percentage"#]].assert_eq(&found);
+    }
+
+    #[test]
+    fn ranges_are_read_strictly() {
+        for good in ["0.0.0.0/0", "10.0.0.0/8", "::/0", "2001:db8::/128"] {
+            assert!(parse_cidr(good).is_some(), "{good}");
+        }
+        for bad in ["", "10.0.0.0", "10.0.0.0/", "10.0.0/8", "10.0.0.0/33", "10.0.0.0/+8", "::/129", "a/8"] {
+            assert!(parse_cidr(bad).is_none(), "{bad}");
+        }
+    }
 }

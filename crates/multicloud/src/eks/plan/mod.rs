@@ -844,3 +844,6 @@ fn update_entry(
     }
     steps
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
