@@ -376,10 +376,6 @@ impl<'a> Session<'a> {
         self.expected.mark = Some(desired.mark());
         let id = self.ask(|| self.driver.backend.locate(desired)).await?;
         self.id = Some(id.clone());
-        if let Some(observed) = self.read(&id).await? {
-            self.adopt(&observed, desired)?;
-            tracing::info!(environment = %id, "carrying on with an environment that carries our mark");
-        }
         self.converge(&id, Some(desired)).await
     }
 
@@ -389,10 +385,7 @@ impl<'a> Session<'a> {
         let Some(observed) = self.read_expected(&id).await? else {
             return Err(self.error(ErrorKind::NotFound).with_source(Refusal::Gone));
         };
-        self.check_identity(&observed)?;
-        if let Some(differences) = self.differences(&observed, desired) {
-            return Err(self.refuse(ErrorKind::InvalidConfig, Refusal::Immutable(differences)));
-        }
+        self.check_identity(&observed, Some(desired))?;
         self.converge(&id, Some(desired)).await
     }
 
@@ -401,7 +394,7 @@ impl<'a> Session<'a> {
             return Err(self.refuse(ErrorKind::Protected, Refusal::Protected));
         }
         if let Some(observed) = self.read(&target.id).await? {
-            self.check_identity(&observed)?;
+            self.check_identity(&observed, None)?;
             if observed.deletion_protection == Some(true) {
                 return Err(self.refuse(ErrorKind::Protected, Refusal::Protected));
             }
@@ -412,7 +405,7 @@ impl<'a> Session<'a> {
     async fn resume(&mut self) -> Result<()> {
         let id = self.id()?.clone();
         self.wait_for_saved().await?;
-        self.read_settled(&id).await?;
+        self.read_settled(&id, None).await?;
         Ok(())
     }
 
@@ -423,7 +416,7 @@ impl<'a> Session<'a> {
         let mut unsettled_since = None;
         let mut stages = 0;
         while stages < MAX_STAGES {
-            let observed = self.read_settled(id).await?;
+            let observed = self.read_settled(id, desired).await?;
             if observed.is_none() && desired.is_some() && !self.creates {
                 // Deleted under our hands. Another environment would not be the one that was to be updated.
                 self.settle(&mut unsettled_since, PROPAGATION_LIMIT, || Refusal::Gone).await?;
@@ -487,6 +480,7 @@ impl<'a> Session<'a> {
         let mut propagating_since = None;
         let mut out_since = None;
         let mut ambiguous_sends = 0;
+        let mut doubtful = false;
         loop {
             self.check()?;
             tracing::info!(environment = %id, %step, "sending");
@@ -499,18 +493,20 @@ impl<'a> Session<'a> {
             let read_back = match error.kind.retry_class() {
                 RetryClass::Final => match (error.kind, step.action) {
                     (ErrorKind::NotFound, Action::Delete) => return Ok(()),
-                    (ErrorKind::AlreadyExists, Action::Create) => {
-                        // Ours from an earlier process or a lost reply; or somebody else's, which is an error.
-                        let read_back = self.read_back(id, step, desired).await?;
-                        if matches!(read_back, ReadBack::Open) {
-                            self.give_up_after(&mut propagating_since, PROPAGATION_LIMIT, error)?;
-                            self.pause(backoff.next(&self.driver.jitter)).await?;
+                    // Ours from an earlier process or a lost reply, or somebody else's: the next look tells.
+                    (ErrorKind::AlreadyExists, Action::Create) => return Ok(()),
+                    // Refused because it was done in the meantime, which reads may not have shown.
+                    _ if doubtful => {
+                        self.pause(self.driver.poll_interval).await?;
+                        match self.read_back(id, step, desired).await? {
+                            ReadBack::Open => return Err(error),
+                            elsewhere => elsewhere,
                         }
-                        read_back
                     }
                     _ => return Err(error),
                 },
                 RetryClass::Busy => {
+                    doubtful = true;
                     self.wait_for_blocker(id, step).await?;
                     self.read_back(id, step, desired).await?
                 }
@@ -526,6 +522,7 @@ impl<'a> Session<'a> {
                     ReadBack::Open
                 }
                 RetryClass::Ambiguous => {
+                    doubtful = true;
                     ambiguous_sends += 1;
                     if ambiguous_sends > MAX_AMBIGUOUS_SENDS {
                         return Err(error);
@@ -652,14 +649,8 @@ impl<'a> Session<'a> {
     /// Whether a step that may or may not have been taken was taken.
     async fn read_back(&self, id: &EnvironmentId, step: &Step, desired: Option<&EnvironmentSpec>) -> Result<ReadBack> {
         let observed = self.read(id).await?;
-        match (&observed, desired) {
-            (Some(observed), Some(desired)) if step.subject == Subject::Cluster && step.action == Action::Create => {
-                self.adopt(observed, desired)?;
-            }
-            (Some(observed), _) => self.check_identity(observed)?,
-            (None, _) => {}
-        }
-        if observed.is_some() {
+        if let Some(observed) = &observed {
+            self.check_identity(observed, desired)?;
             let running = self.ask(|| self.driver.backend.find_running(id)).await?;
             let same = |running: &Operation| running.subject == step.subject && running.action == step.action;
             if let Some(operation) = running.into_iter().find(same) {
@@ -681,7 +672,11 @@ impl<'a> Session<'a> {
     }
 
     /// Reads, and waits for all that runs, until nothing does.
-    async fn read_settled(&mut self, id: &EnvironmentId) -> Result<Option<Observed>> {
+    async fn read_settled(
+        &mut self,
+        id: &EnvironmentId,
+        desired: Option<&EnvironmentSpec>,
+    ) -> Result<Option<Observed>> {
         loop {
             let Some(observed) = self.read(id).await? else {
                 if self.creates {
@@ -690,7 +685,7 @@ impl<'a> Session<'a> {
                 }
                 return Ok(None);
             };
-            self.check_identity(&observed)?;
+            self.check_identity(&observed, desired)?;
             // From here on it is this object, and no other of that name.
             self.expected.uid.get_or_insert_with(|| observed.uid.clone());
             self.save(id);
@@ -839,21 +834,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether a creation may carry on with what it found.
-    fn adopt(&self, observed: &Observed, desired: &EnvironmentSpec) -> Result<()> {
-        let refuse = |why| Err(self.refuse(ErrorKind::NotOwned, why));
-        match desired.mark().judge(&observed.tags) {
-            // What is on its way out is waited for, and made anew.
-            Ownership::Ours if observed.status == Status::Deleting => Ok(()),
-            Ownership::Ours => match self.differences(observed, desired) {
-                Some(differences) => refuse(Refusal::Different(differences)),
-                None => Ok(()),
-            },
-            Ownership::Unmarked => refuse(Refusal::Unmarked),
-            Ownership::Other { owner, environment } => refuse(Refusal::foreign(owner, environment)),
-        }
-    }
-
     /// In which fields that cannot be changed in place the two differ, in words.
     fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Option<String> {
         let differences = self.driver.backend.differences(observed, desired);
@@ -863,8 +843,8 @@ impl<'a> Session<'a> {
         (!differences.is_empty()).then(|| differences.iter().map(words).collect::<Vec<_>>().join(", "))
     }
 
-    /// Whether what was found is what was meant. Asked before every write.
-    fn check_identity(&self, observed: &Observed) -> Result<()> {
+    /// Whether what was found is what was meant. Asked of whatever was read, before anything is written to it.
+    fn check_identity(&self, observed: &Observed, desired: Option<&EnvironmentSpec>) -> Result<()> {
         let refuse = |why| Err(self.refuse(ErrorKind::NotOwned, why));
         if let Some(expected) = &self.expected.uid
             && *expected != observed.uid
@@ -872,11 +852,19 @@ impl<'a> Session<'a> {
             return refuse(Refusal::Replaced { expected: expected.clone(), found: observed.uid.clone() });
         }
         match self.expected.mark.as_ref().map(|mark| mark.judge(&observed.tags)) {
-            None | Some(Ownership::Ours) => Ok(()),
+            None | Some(Ownership::Ours) => {}
             // What was imported carries no mark until its first change; what a creation finds must carry it.
-            Some(Ownership::Unmarked) if self.creates => refuse(Refusal::Unmarked),
-            Some(Ownership::Unmarked) => Ok(()),
-            Some(Ownership::Other { owner, environment }) => refuse(Refusal::foreign(owner, environment)),
+            Some(Ownership::Unmarked) if self.creates => return refuse(Refusal::Unmarked),
+            Some(Ownership::Unmarked) => {}
+            Some(Ownership::Other { owner, environment }) => return refuse(Refusal::foreign(owner, environment)),
+        }
+        let differences = desired.and_then(|desired| self.differences(observed, desired));
+        match differences {
+            // What is on its way out is waited for, and made anew.
+            Some(_) if self.creates && observed.status == Status::Deleting => Ok(()),
+            Some(differences) if self.creates => refuse(Refusal::Different(differences)),
+            Some(differences) => Err(self.refuse(ErrorKind::InvalidConfig, Refusal::Immutable(differences))),
+            None => Ok(()),
         }
     }
 

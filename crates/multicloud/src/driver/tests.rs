@@ -224,6 +224,31 @@ fn waits_for_an_operation_that_is_in_the_way() {
 }
 
 #[test]
+fn finds_the_operation_that_reads_do_not_show_yet() {
+    let bench = Bench::new();
+    let mut spec = example_spec("prod");
+    spec.kubernetes.version = "1.32".parse().unwrap();
+    assert_converged(&bench.create(&spec));
+    bench.cloud.set_read_lag(POLL);
+    bench.clock.run(bench.clock.sleep(POLL)).unwrap();
+    let mut theirs = spec.clone();
+    theirs.kubernetes.version = "1.33".parse().unwrap();
+    let backend = bench.driver.backend();
+    let observed = bench.cloud.clusters()[&spec.name].clone();
+    let step = &backend.plan(Some(&observed), Some(&theirs)).unwrap()[0];
+    bench.run(backend.begin(&observed.id, step, &IdempotencyToken::random())).unwrap();
+    let before = bench.sent();
+    let mut ours = theirs.clone();
+    edit_pool(&mut ours, "system", |pool| pool.version = Some("1.32".parse().unwrap()));
+    edit_pool(&mut ours, "system", |pool| pool.size = PoolSize::Fixed(3));
+    assert_converged(&bench.update(&ours));
+    bench.clock.run(bench.clock.sleep(POLL)).unwrap();
+    bench.assert_as(&ours);
+    // Refused because theirs runs; it is waited for. Refused because theirs did it, which does not show at once. The pool.
+    assert_eq!(bench.sent() - before, 3);
+}
+
+#[test]
 fn sends_again_when_busy_without_a_visible_operation() {
     let bench = Bench::new();
     bench.fault(
@@ -645,6 +670,44 @@ fn delete_is_refused_while_protected_foreign_or_another() {
 }
 
 #[test]
+fn the_callers_own_protection_is_enough() {
+    let bench = Bench::new();
+    let spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    let protected = Target { deletion_protection: true, ..target(&spec) };
+    assert_kind(&bench.run(bench.driver.delete(&protected, Run::new(HOUR, &|_| {}))), ErrorKind::Protected);
+    assert_eq!(bench.cloud.clusters().len(), 1);
+}
+
+#[test]
+fn another_object_is_told_as_such_even_if_it_differs() {
+    let bench = Bench::new();
+    let mut spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    spec.cloud = crate::environment::CloudSpec::Memory(crate::memory::MemorySpec { class: "other".to_owned() });
+    assert_kind(&bench.update(&spec), ErrorKind::InvalidConfig);
+    let another = Target { uid: Some("memory-0".to_owned()), ..target(&spec) };
+    let outcome = bench.run(bench.driver.update(&another, &spec, Run::new(HOUR, &|_| {})));
+    assert_kind(&outcome, ErrorKind::NotOwned);
+}
+
+#[test]
+fn a_saved_operation_is_waited_for_where_reads_do_not_show_it() {
+    let bench = Bench::new();
+    let mut spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Fixed(3));
+    let run = Run::new(UPDATE_TIME / 2, &|_| {});
+    let outcome = bench.run(bench.driver.update(&target(&spec), &spec, run));
+    assert_kind(&outcome, ErrorKind::TimedOut);
+    bench.cloud.set_read_lag(UPDATE_TIME);
+    let sent = bench.sent();
+    let run = Run { running: outcome.running, ..Run::new(HOUR, &|_| {}) };
+    assert_converged(&bench.run(bench.driver.update(&target(&spec), &spec, run)));
+    assert_eq!(bench.sent(), sent, "nothing is sent that goes on already");
+}
+
+#[test]
 fn what_was_imported_is_marked_by_its_first_update() {
     let bench = Bench::new();
     let spec = example_spec("prod");
@@ -701,14 +764,6 @@ fn success_without_progress_is_judged_by_reading() {
     assert_converged(&bench.delete(&spec));
 }
 
-/// A cloud that finds some operations odd.
-#[derive(Debug)]
-struct Picky(crate::memory::MemoryBackend);
-
-/// A cloud that says "done" and does nothing.
-#[derive(Debug)]
-struct Liar(crate::memory::MemoryBackend, AtomicU64);
-
 /// Everything but `begin` and `poll` as the backend in memory does it.
 macro_rules! odd_backend {
     ($name:ident, $begin:item, $poll:item) => {
@@ -756,6 +811,50 @@ macro_rules! odd_backend {
         }
     };
 }
+
+/// A cloud that writes down the tokens it is sent.
+#[derive(Debug)]
+struct Scribe(crate::memory::MemoryBackend, Mutex<Vec<(Subject, IdempotencyToken)>>);
+
+odd_backend!(
+    Scribe,
+    async fn begin(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
+        self.1.lock().unwrap().push((step.subject.clone(), token.clone()));
+        self.0.begin(id, step, token).await
+    },
+    async fn poll(&self, operation: &Operation) -> Result<Progress> {
+        self.0.poll(operation).await
+    }
+);
+
+#[test]
+fn a_step_keeps_its_token_in_every_sending_and_every_run_of_one_plan() {
+    let spec = with_pools(&["apps"]);
+    let token = IdempotencyToken::random();
+    let tokens_of_a_run = || {
+        let bench = Bench::new();
+        bench.fault(FaultOn::AnyWrite, Disturbance::RequestLost, 2);
+        let scribe = Arc::new(Scribe(bench.cloud.backend(), Mutex::default()));
+        let driver = Driver::new(scribe.clone(), Arc::new(bench.clock.clone()), Jitter::seeded(1), POLL);
+        let run = Run { token: token.clone(), ..Run::new(HOUR, &|_| {}) };
+        assert_converged(&bench.run(driver.create(&spec, run)));
+        scribe.1.lock().unwrap().clone()
+    };
+    let tokens = tokens_of_a_run();
+    assert_eq!(tokens.len(), 5, "the cluster three times, each pool once");
+    assert!(tokens[..3].iter().all(|sent| *sent == tokens[0]));
+    let distinct: std::collections::BTreeSet<&str> = tokens.iter().map(|(_, token)| token.as_str()).collect();
+    assert_eq!(distinct.len(), 3);
+    assert_eq!(tokens_of_a_run(), tokens);
+}
+
+/// A cloud that finds some operations odd.
+#[derive(Debug)]
+struct Picky(crate::memory::MemoryBackend);
+
+/// A cloud that says "done" and does nothing.
+#[derive(Debug)]
+struct Liar(crate::memory::MemoryBackend, AtomicU64);
 
 odd_backend!(
     Liar,
