@@ -107,3 +107,15 @@ fn bytes(hex: &Json) -> Vec<u8> {
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("hexadecimal");
     digits.chunks(2).map(byte).collect()
 }
+
+/// The size that the protocol's messages are taken at; no step may be slower than in proportion.
+#[test]
+fn a_hundred_mebibytes_are_read_and_written() {
+    let kind = Type::map(Type::list(Type::String));
+    let list =
+        |name: &str| Value::list((0..25).map(|number| Value::from(format!("{name}{number}") + &"x".repeat(1 << 20))));
+    let value = Value::map(["a", "b", "c", "d"].map(|name| (name, list(name))));
+    let bytes = to_msgpack(&value, &kind).expect("a value of that type");
+    assert!(bytes.len() > 100 << 20);
+    assert!(from_msgpack(&bytes, &kind).as_ref() == Ok(&value));
+}
