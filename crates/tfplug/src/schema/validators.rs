@@ -27,6 +27,29 @@ pub fn one_of(allowed: impl IntoIterator<Item = &'static str>) -> Arc<dyn Valida
     })
 }
 
+/// The text is one of these, whatever the case of its letters.
+pub fn one_of_ignoring_case(allowed: impl IntoIterator<Item = &'static str>) -> Arc<dyn Validator> {
+    let allowed: Vec<&'static str> = allowed.into_iter().collect();
+    let describe = format!("must be one of {}, in upper or lower case", quoted(&allowed));
+    let lower: Vec<String> = allowed.iter().map(|text| text.to_lowercase()).collect();
+    text(describe, move |text| lower.contains(&text.to_lowercase()))
+}
+
+/// The value is exactly this one: `true`, where `false` has no meaning yet.
+pub fn equals(wanted: impl Into<Value>) -> Arc<dyn Validator> {
+    let wanted = wanted.into();
+    let shown = match &wanted {
+        Value::Bool(wanted) => wanted.to_string(),
+        Value::Number(wanted) => wanted.to_string(),
+        Value::String(wanted) => format!("{wanted:?}"),
+        _ => "the only value that is allowed".to_owned(),
+    };
+    value(format!("must be {shown}"), move |value| match value {
+        Judged::Known(value) => *value == wanted || !value.is_wholly_known(),
+        Judged::Unknown(_) => true,
+    })
+}
+
 /// The text is none of these.
 pub fn none_of(refused: impl IntoIterator<Item = &'static str>) -> Arc<dyn Validator> {
     let refused: Vec<&'static str> = refused.into_iter().collect();
@@ -594,6 +617,8 @@ mod tests {
     fn null_and_unknown_pass_every_check_of_a_value() {
         for validator in [
             one_of(["a"]),
+            one_of_ignoring_case(["a"]),
+            equals("a"),
             none_of(["a"]),
             string_length(1..=2),
             string_bytes(1..=2),
@@ -627,6 +652,11 @@ mod tests {
         fails(&validator, "north");
         passes(&validator, prefix("we"));
         fails(&validator, prefix("no"));
+        passes(&one_of_ignoring_case(["STANDARD"]), "Standard");
+        fails(&one_of_ignoring_case(["STANDARD"]), "Premium");
+        passes(&equals(true), true);
+        fails(&equals(true), false);
+        assert_eq!(equals(true).describe(), "must be true");
         passes(&none_of(["default"]), "mine");
         fails(&none_of(["default"]), "default");
     }
