@@ -2,6 +2,7 @@
 //!
 //! Environment variables belong to a process, so each case is a process: this test starts itself anew, and finds by
 //! [`CHILD`] that it is the one that is to ask. What it asks for is a Kubernetes token, which shows the access key.
+#![allow(clippy::unwrap_used, reason = "tests panic where something is not as it must be")]
 
 mod eks_world;
 mod scripted;
@@ -67,8 +68,8 @@ impl Case {
     }
 }
 
-/// What the process does that was started by [`Case::run`].
-fn ask(settings: &str) {
+/// What the process says that was started by [`Case::run`].
+fn ask(settings: &str) -> String {
     let settings = match settings {
         "" => AwsSettings::default(),
         "keys" => AwsSettings {
@@ -104,16 +105,17 @@ fn ask(settings: &str) {
             let token = access.credential.token.expose().strip_prefix("k8s-aws-v1.").expect("a token").to_owned();
             let url = String::from_utf8(URL_SAFE_NO_PAD.decode(token).expect("base64")).expect("a URL");
             let key = url.split("X-Amz-Credential=").nth(1).and_then(|rest| rest.split("%2F").next()).expect("a key");
-            println!("\nKEY {key}");
+            format!("KEY {key}")
         }
-        Err(error) => println!("\nERROR {}", ErrorChain(&error)),
+        Err(error) => format!("ERROR {}", ErrorChain(&error)),
     }
 }
 
 #[test]
 fn sources_are_asked_in_the_documented_order() {
     if let Ok(settings) = std::env::var(CHILD) {
-        return ask(&settings);
+        println!("\n{}", ask(&settings));
+        return;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let world = runtime.block_on(Simulated::start());
@@ -191,11 +193,13 @@ fn sources_are_asked_in_the_documented_order() {
         ".aws/credentials",
         &format!("[default]\naws_access_key_id = AKIADEFAULT\naws_secret_access_key = {SECRET}\n"),
     );
+    let process = format!(r#"{{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"{SECRET}"}}"#);
+    let process = write("process.json", &process);
     write(
         ".aws/config",
         &format!(
             "[profile work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = {SECRET}\n\
-             [profile process]\ncredential_process = /bin/echo {{\"Version\":1,\"AccessKeyId\":\"AKIAPROCESS\",\"SecretAccessKey\":\"{SECRET}\"}}\n\
+             [profile process]\ncredential_process = /bin/cat {process}\n\
              [profile broken]\nrole_arn = arn:aws:iam::{ACCOUNT}:role/deployer\nsource_profile = broken-source\n"
         ),
     );

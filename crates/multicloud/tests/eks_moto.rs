@@ -1,5 +1,6 @@
 //! The EKS backend against moto, an EKS that others wrote: creation, reading, scaling, tags, pools, import and deletion.
 //! Moto 5.2 has no add-ons, access entries, upgrades or update ids; that none of these is asked for is part of the test.
+#![allow(clippy::unwrap_used, reason = "tests panic where something is not as it must be")]
 
 #[allow(dead_code, reason = "of that module only the specs are needed here")]
 mod eks_world;

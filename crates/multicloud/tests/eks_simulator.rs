@@ -1,5 +1,6 @@
 //! What EKS alone has, through the driver on the simulator: add-ons, access entries, settings of the control plane,
 //! groups that replace others, and the forms in which EKS says that something went wrong.
+#![allow(clippy::unwrap_used, reason = "tests panic where something is not as it must be")]
 
 mod eks_world;
 

@@ -1,5 +1,6 @@
 //! Replies as they come over the wire, byte by byte, and what the EKS backend makes of them: errors in each of the forms
 //! that AWS has, and what proxies and broken connections leave of a reply.
+#![allow(clippy::unwrap_used, reason = "tests panic where something is not as it must be")]
 
 mod scripted;
 
@@ -188,4 +189,20 @@ async fn hostile_words_arrive_harmless() {
     let error = refusal(error("400 Bad Request", &["x-amzn-ErrorType: InvalidParameterException"], body)).await;
     let words = ErrorChain(&error).to_string();
     assert!(words.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{words:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_settings_is_taken() {
+    let denied = error("403 Forbidden", &["x-amzn-ErrorType: AccessDeniedException"], "{}");
+    let proxy = Scripted::start(vec![Line { request: "GET http://eks.example/clusters/prod HTTP/1.1", reply: denied }]);
+    let settings = AwsSettings {
+        endpoint: Some("http://eks.example".to_owned()),
+        proxy: Some(proxy.url.clone()),
+        access_key: Some("AKIDEXAMPLE".to_owned()),
+        secret_key: Some(Secret::new("canary-secret")),
+        ..AwsSettings::default()
+    };
+    let error = Eks::new(settings).read(&id()).await.expect_err("a refusal");
+    assert_eq!(error.kind, ErrorKind::PermissionDenied, "{}", ErrorChain(&error));
+    proxy.finish();
 }

@@ -207,10 +207,8 @@ fn dispatch_kind(error: &(dyn StdError + 'static)) -> ErrorKind {
     let mut next = Some(error);
     for _ in 0..MAX_CAUSES {
         let Some(cause) = next else { break };
-        // What an I/O error wraps is not among its sources, but only what that has as a source.
         let io = cause.downcast_ref::<std::io::Error>();
-        let wrapped = io.and_then(std::io::Error::get_ref).and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(_)) = cause.downcast_ref::<rustls::Error>().or(wrapped) {
+        if let Some(rustls::Error::InvalidCertificate(_)) = cause.downcast_ref().or(io.and_then(wrapped_tls)) {
             return ErrorKind::InvalidConfig;
         }
         if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused) {
@@ -223,6 +221,12 @@ fn dispatch_kind(error: &(dyn StdError + 'static)) -> ErrorKind {
         next = cause.source();
     }
     ErrorKind::Ambiguous
+}
+
+/// The TLS error in an I/O error, which is not among its sources: these begin below what it wraps.
+fn wrapped_tls(io: &std::io::Error) -> Option<&rustls::Error> {
+    let inner = io.get_ref()?;
+    inner.downcast_ref().or_else(|| inner.downcast_ref().and_then(wrapped_tls))
 }
 
 /// More than any chain has.

@@ -1,4 +1,5 @@
 //! The simulator, as a place where the EKS backend is tried.
+#![allow(clippy::unwrap_used, reason = "tests panic where something is not as it must be")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
