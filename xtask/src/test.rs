@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::tools::{Missing, Tool, aws, cargo_deny, moto, opentofu, terraform};
-use crate::{docs, process, release, workspace};
+use crate::{process, release, workspace};
 
 /// The options of `cargo xtask test`.
 #[derive(Args)]
@@ -35,7 +35,6 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     });
     let tools = Tools::find(&mut report)?;
     report.step("tests", || process::run(&mut tests(&tools, options.exhaustive)?));
-    report.step("docs", docs::check);
     report.step("dependencies", || {
         let deny = cargo_deny::ensure()?;
         let arguments = ["--locked", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];

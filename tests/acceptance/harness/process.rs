@@ -108,11 +108,16 @@ impl Outcome {
     pub(crate) fn fails_with(self, fragments: &[&str]) -> Self {
         assert!(!self.status.success(), "succeeded: {}", self.transcript());
         assert!(self.status.signal().is_none(), "died of a signal: {}", self.transcript());
-        let said = unwrapped(&self.stderr);
+        let said = self.diagnostics();
         for fragment in fragments {
             assert!(said.contains(fragment), "{fragment:?} is missing: {}", self.transcript());
         }
         self
+    }
+
+    /// What the user reads of errors and warnings, without the frame that is drawn around it and the breaks of its lines.
+    pub(crate) fn diagnostics(&self) -> String {
+        self.stderr.replace(['│', '╷', '╵'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// Everything, for the message of a failed test.
@@ -121,10 +126,20 @@ impl Outcome {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test that fails in the middle leaves nothing running; one that has waited for the end has nothing to stop.
+        if !self.has_ended() {
+            self.signal("KILL");
+            let _ = self.child.wait();
+        }
+    }
+}
+
 /// Sends a signal to a process, or to a group when the id begins with a minus; nothing happens when it is gone.
 pub(crate) fn send(signal: &str, id: &str) {
     let kill =
-        Command::new("sh").args(["-c", "kill -\"$1\" -- \"$2\"", "sh", signal, id]).stderr(Stdio::null()).status();
+        Command::new("sh").args(["-c", "kill -s \"$1\" -- \"$2\"", "sh", signal, id]).stderr(Stdio::null()).status();
     kill.expect("cannot run sh");
 }
 
@@ -142,9 +157,4 @@ pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) 
         assert!(start.elapsed() < LONGEST_RUN, "still no {what} after {LONGEST_RUN:?}");
         thread::sleep(LOOK_EVERY);
     }
-}
-
-/// The text of diagnostics without the frame that the command line draws and the lines that it breaks.
-fn unwrapped(text: &str) -> String {
-    text.replace(['│', '╷', '╵'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
