@@ -39,7 +39,13 @@ pub(crate) struct Simulated {
 
 impl Simulated {
     pub(crate) async fn start() -> Self {
-        let running = Simulator::start(Config::default()).await.expect("the simulator starts");
+        Self::seeded(0).await
+    }
+
+    /// Seed 0 is calm; any other draws how long things take, and shows some changes late.
+    pub(crate) async fn seeded(seed: u64) -> Self {
+        let config = Config { seed, ..Config::default() };
+        let running = Simulator::start(config).await.expect("the simulator starts");
         Self { running, clock: Arc::new(FastClock(tokio::time::Instant::now())) }
     }
 
