@@ -9,7 +9,6 @@ mod harness;
 mod bad_input;
 mod by_hand;
 mod documentation;
-mod environment_crash;
 mod environment_drift;
 mod environment_foreign;
 mod environment_interrupted;

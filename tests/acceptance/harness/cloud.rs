@@ -20,39 +20,21 @@ const MOTO_FOLDER: &str = "moto-5.2.5";
 /// A running simulator; it ends with this value.
 pub(crate) struct Simulator {
     child: Child,
-    // Held for its `Drop`: journal and faults lie in it.
+    // Held for its `Drop`: the journal lies in it.
     _folder: TempDir,
     journal: Journal,
     urls: Value,
-}
-
-/// How a simulator shall behave.
-#[derive(Debug, Default)]
-pub(crate) struct SimulatorOptions {
-    /// The faults to inject, as the simulator's `--faults` file has them; `None` for a healthy cloud.
-    pub(crate) faults: Option<Value>,
 }
 
 impl Simulator {
     /// A healthy simulator of EKS and STS.
     #[track_caller]
     pub(crate) fn start() -> Self {
-        Self::with(&SimulatorOptions::default())
-    }
-
-    /// A simulator of EKS and STS with these options.
-    #[track_caller]
-    pub(crate) fn with(options: &SimulatorOptions) -> Self {
         let folder = tempfile::tempdir().expect("cannot create a folder");
         let journal = folder.path().join("journal");
         let mut command = Command::new(simulator_binary());
         // Its input ends with this process, however that dies: no simulator outlives its test.
         command.args(["--clouds", "eks", "--until-eof", "--journal"]).arg(&journal);
-        if let Some(faults) = &options.faults {
-            let path = folder.path().join("faults.json");
-            std::fs::write(&path, faults.to_string()).expect("cannot write the faults");
-            command.arg("--faults").arg(path);
-        }
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cannot start the simulator");
         let mut line = String::new();

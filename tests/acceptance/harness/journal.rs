@@ -14,16 +14,12 @@ pub(crate) struct Journal {
 /// One request.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Request {
-    /// Counts from the simulator's start.
-    pub(crate) seq: u64,
     /// The API operation, by the name in the cloud's own description.
     pub(crate) operation: String,
     /// The request's path.
     pub(crate) path: String,
     /// Whether the cloud's state changed by it.
     pub(crate) committed: bool,
-    /// The fault that befell it.
-    pub(crate) fault: Option<String>,
 }
 
 impl Journal {

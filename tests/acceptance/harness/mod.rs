@@ -10,7 +10,7 @@ mod state;
 mod workspace;
 
 pub(crate) use cli::Cli;
-pub(crate) use cloud::{Moto, Simulator, SimulatorOptions};
+pub(crate) use cloud::{Moto, Simulator};
 pub(crate) use configuration::{ADDRESS, Configuration, Pool};
 pub(crate) use journal::Request;
 pub(crate) use plan::Plan;
