@@ -30,6 +30,9 @@ pub const POOL_TIME: Duration = Duration::from_secs(180);
 /// How long any other change takes.
 pub const UPDATE_TIME: Duration = Duration::from_secs(45);
 
+/// How far reads can lag behind: what was earlier is not kept.
+pub const LONGEST_READ_LAG: Duration = Duration::from_secs(3600);
+
 /// What an environment in memory needs beside what every environment has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemorySpec {
@@ -184,9 +187,9 @@ impl MemoryCloud {
         self.state().forgetful = forgetful;
     }
 
-    /// How far reads lag behind.
+    /// How far reads lag behind; no further than [`LONGEST_READ_LAG`].
     pub fn set_read_lag(&self, lag: Duration) {
-        self.state().read_lag = lag;
+        self.state().read_lag = lag.min(LONGEST_READ_LAG);
     }
 
     /// All calls so far.
@@ -376,7 +379,7 @@ impl MemoryCloud {
 
 impl State {
     fn remember(&mut self, now: Duration) {
-        let oldest_seen = now.saturating_sub(self.read_lag);
+        let oldest_seen = now.saturating_sub(LONGEST_READ_LAG);
         let passed = self.history.iter().take_while(|(time, _)| *time <= oldest_seen).count();
         self.history.drain(..passed.saturating_sub(1));
         self.history.push((now, self.clusters.clone()));

@@ -696,6 +696,7 @@ fn a_saved_operation_is_waited_for_where_reads_do_not_show_it() {
     let bench = Bench::new();
     let mut spec = example_spec("prod");
     assert_converged(&bench.create(&spec));
+    bench.clock.run(bench.clock.sleep(HOUR)).unwrap();
     edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Fixed(3));
     let run = Run::new(UPDATE_TIME / 2, &|_| {});
     let outcome = bench.run(bench.driver.update(&target(&spec), &spec, run));
@@ -920,9 +921,13 @@ fn saved_operations_are_a_hint_and_no_more() {
     };
     // One that the cloud does not know, one of another environment, and a cloud that finds the question odd.
     bench.fault(FaultOn::AnyQuestion, Disturbance::Refused(ErrorKind::Throttled { retry_after: None }), 1);
-    let running = vec![saved("memory/prod", "operation-99"), saved("memory/other", "operation-1")];
-    let run = Run { running, ..Run::new(HOUR, &|_| {}) };
+    let other = example_spec("other");
+    let creation = &bench.driver.backend().plan(None, Some(&other)).unwrap()[0];
+    let long = bench.run(bench.cloud.backend().begin(&target(&other).id, creation, &IdempotencyToken::random()));
+    let running = vec![saved("memory/prod", "operation-99"), long.unwrap()];
+    let run = Run { running, ..Run::new(CREATE_CLUSTER_TIME / 2, &|_| {}) };
     assert_converged(&bench.run(bench.driver.update(&target(&spec), &spec, run)));
+    bench.cloud.edit(|clusters| drop(clusters.remove(&other.name)));
     bench.assert_as(&spec);
 
     edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Fixed(4));
