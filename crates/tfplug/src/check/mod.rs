@@ -5,6 +5,7 @@
 //! The verdict is core's own: `tests/value_check.rs` compares them on a corpus that core has judged.
 
 mod apply;
+mod elements;
 mod plan;
 mod set;
 
@@ -16,6 +17,7 @@ use crate::schema::{Attribute, AttributeKind, Block, BlockNesting, NestedBlock, 
 use crate::value::{Refinement, Type, Value};
 
 pub use apply::{apply, final_plan};
+pub use elements::set_elements;
 pub use plan::{ephemeral, plan, requires_replace};
 
 /// Characters of a value that a message shows.

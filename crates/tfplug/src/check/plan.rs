@@ -71,7 +71,14 @@ fn leads_somewhere(value: &Value, path: &Path) -> bool {
 }
 
 impl Found {
-    fn planned_object(&mut self, block: &Block, prior: &Value, config: &Value, plan: &Value, place: &Place<'_>) {
+    pub(super) fn planned_object(
+        &mut self,
+        block: &Block,
+        prior: &Value,
+        config: &Value,
+        plan: &Value,
+        place: &Place<'_>,
+    ) {
         if !self.both_exist(config, plan, place) {
             return;
         }
@@ -163,7 +170,7 @@ impl Found {
         }
     }
 
-    fn planned_attributes(
+    pub(super) fn planned_attributes(
         &mut self,
         attributes: &[Attribute],
         prior: &Value,
@@ -266,7 +273,7 @@ impl Found {
     }
 }
 
-fn as_list(value: &Value) -> &[Value] {
+pub(super) fn as_list(value: &Value) -> &[Value] {
     match value.inner() {
         Value::List(elements) => elements,
         Value::Null
