@@ -1,9 +1,10 @@
 //! `cargo xtask demo`: an example applied, planned again and destroyed by a real terraform or tofu on simulated clouds.
 
-use std::fs;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
+use std::{env, fs, io};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -58,18 +59,20 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         fs::read_to_string(example.join("environments.yaml")).context("the example has no environments.yaml")?
     );
 
+    let colour: &[&str] =
+        if io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none() { &[] } else { &["-no-color"] };
     let run = |what: &str, arguments: &[&str]| {
         say(&format!("{} {what}", program.display()));
-        process::run(&mut cli.run(&example, arguments))
+        process::run(cli.run(&example, arguments).args(["-input=false", "-compact-warnings"]).args(colour))
     };
     process::output(&mut cli.run(&example, &["get"]))?;
-    run("apply", &["apply", "-auto-approve", "-input=false", "-compact-warnings"])?;
+    run("apply", &["apply", "-auto-approve"])?;
     let made = simulator.operations()?;
     ensure!(made.get("CreateCluster").is_some_and(|&count| count > 0), "the apply made no cluster");
 
     // With this option a plan that would change anything ends with a code of its own, which is a failure here.
-    run("plan: nothing to do", &["plan", "-detailed-exitcode", "-input=false", "-compact-warnings"])?;
-    run("destroy", &["destroy", "-auto-approve", "-input=false", "-compact-warnings"])?;
+    run("plan: nothing to do", &["plan", "-detailed-exitcode"])?;
+    run("destroy", &["destroy", "-auto-approve"])?;
 
     say("what the simulated cloud was asked for");
     for (operation, count) in simulator.operations()? {

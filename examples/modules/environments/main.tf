@@ -15,6 +15,7 @@ resource "multicloud_environment" "this" {
       machine_type = pool.machine_type
       count        = pool.count
       autoscale    = pool.autoscale
+      mode         = name == "system" ? "system" : "user"
     }
   }
 

@@ -1,0 +1,102 @@
+//! A Kubernetes API to put content into: kube-apiserver and the etcd that it was released with, built from their modules.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::{Missing, Tool, cache};
+use crate::{process, workspace};
+
+/// The release that the tests run. 1.34 is the last that starts on machines with the first version of cgroups.
+const VERSION: &str = "1.34.4";
+
+const MODULE: &str = "k8s.io/kubernetes";
+
+/// What is built: the program's name in our folder, and its package.
+const PROGRAMS: [(&str, &str); 2] =
+    [("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"), ("etcd", "go.etcd.io/etcd/server/v3")];
+
+/// The folder with `kube-apiserver` and `etcd`; the first call takes some minutes.
+///
+/// # Errors
+/// When a module cannot be fetched or does not build.
+pub(crate) fn ensure() -> Result<Tool> {
+    if workspace::find_in_path("go").is_none() {
+        return Ok(Tool::Missing(Missing {
+            name: "Kubernetes",
+            command: "install Go 1.26 or newer (https://go.dev/doc/install), then run this command again",
+        }));
+    }
+    Ok(Tool::Ready(cache::folder(&format!("kubernetes-{VERSION}"), build)?))
+}
+
+fn build(folder: &Path) -> Result<()> {
+    println!("building kube-apiserver {VERSION} and etcd (once, some minutes) …");
+    let source = folder.join("source");
+    fs::create_dir(&source).with_context(|| format!("cannot create {}", source.display()))?;
+    fs::write(source.join("go.mod"), wrapper(&released_manifest()?)?).context("cannot write go.mod")?;
+    let (major, rest) = VERSION.split_once('.').context("a version is made of numbers")?;
+    let (minor, _) = rest.split_once('.').context("a version is made of three numbers")?;
+    let stamp = "k8s.io/component-base/version";
+    // Without the stamp the server calls itself v0.0.0, which clients refuse.
+    let stamps =
+        format!("-s -w -X {stamp}.gitVersion=v{VERSION} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor}");
+    for (name, package) in PROGRAMS {
+        process::output(
+            Command::new("go")
+                .current_dir(&source)
+                .env("CGO_ENABLED", "0")
+                .args(["build", "-mod=mod", "-trimpath", "-buildvcs=false", "-ldflags", &stamps, "-o"])
+                .arg(folder.join(name))
+                .arg(package),
+        )?;
+    }
+    fs::remove_dir_all(&source).context("cannot remove the module that was built from")?;
+    let said = process::output(Command::new(folder.join("kube-apiserver")).arg("--version"))?;
+    ensure!(said.trim() == format!("Kubernetes v{VERSION}"), "the built kube-apiserver says {said:?}");
+    Ok(())
+}
+
+/// The `go.mod` of the release.
+fn released_manifest() -> Result<String> {
+    let reply =
+        process::output(Command::new("go").args(["mod", "download", "-json", &format!("{MODULE}@v{VERSION}")]))?;
+    let module: Value = serde_json::from_str(&reply).context("`go mod download -json` did not answer with JSON")?;
+    let path = module["GoMod"].as_str().context("`go mod download -json` named no go.mod")?;
+    fs::read_to_string(path).with_context(|| format!("cannot read {path}"))
+}
+
+/// The `go.mod` of a module that only builds the release: Kubernetes replaces its own libraries by folders beside it,
+/// which `go` refuses in a dependency; they are published under the same version with a leading zero.
+fn wrapper(released: &str) -> Result<String> {
+    let libraries: Vec<_> =
+        released.lines().filter_map(|line| Some(line.trim().split_once(" => ./staging/")?.0)).collect();
+    ensure!(!libraries.is_empty(), "the go.mod of {MODULE} replaces no library of its own");
+    let go = released.lines().find(|line| line.starts_with("go ")).context("the go.mod names no version of Go")?;
+    let (_, published) = VERSION.split_once('.').context("a version is made of numbers")?;
+    let mut manifest = format!("module multicloud.invalid/kubernetes\n\n{go}\n\nrequire {MODULE} v{VERSION}\n\nreplace (\n");
+    for library in libraries {
+        manifest += &format!("\t{library} => {library} v0.{published}\n");
+    }
+    Ok(manifest + ")\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_replaced_by_what_was_published() {
+        let released = "module k8s.io/kubernetes\n\ngo 1.24.0\n\nreplace (\n\
+                        \tk8s.io/api => ./staging/src/k8s.io/api\n\
+                        \texample.org/other => example.org/fork v1.0.0\n)\n";
+        let manifest = wrapper(released).unwrap();
+        assert!(manifest.contains("\ngo 1.24.0\n"), "{manifest}");
+        assert!(manifest.contains("\tk8s.io/api => k8s.io/api v0.34.4\n"), "{manifest}");
+        assert!(!manifest.contains("example.org"), "{manifest}");
+        wrapper("module other\n\ngo 1.24.0\n").unwrap_err();
+    }
+}
