@@ -69,7 +69,8 @@ impl Authority {
     }
 }
 
-async fn kind(url: String, ca_bundle: Option<PathBuf>) -> ErrorKind {
+/// What comes of a request: its kind, and the words for it.
+async fn answer(url: String, ca_bundle: Option<PathBuf>) -> (ErrorKind, String) {
     let settings = AwsSettings {
         endpoint: Some(url),
         ca_bundle,
@@ -79,24 +80,29 @@ async fn kind(url: String, ca_bundle: Option<PathBuf>) -> ErrorKind {
     };
     let id = "eks/123456789012/us-east-1/prod".parse().unwrap();
     let error = Eks::new(settings).read(&id).await.expect_err("a refusal, of one sort or another");
-    println!("{}", ErrorChain(&error));
-    error.kind
+    (error.kind, ErrorChain(&error).to_string())
 }
 
 #[tokio::test]
 async fn only_the_right_certificate_is_trusted() {
     let ours = Authority::new();
     let theirs = Authority::new();
-    // The refusal shows that the request arrived.
-    assert_eq!(kind(ours.serve(&["localhost"], |_| {}).await, Some(ours.bundle())).await, ErrorKind::PermissionDenied);
-    assert_eq!(kind(ours.serve(&["localhost"], |_| {}).await, Some(theirs.bundle())).await, ErrorKind::InvalidConfig);
-    assert_eq!(kind(ours.serve(&["localhost"], |_| {}).await, None).await, ErrorKind::InvalidConfig);
-    assert_eq!(kind(ours.serve(&["elsewhere"], |_| {}).await, Some(ours.bundle())).await, ErrorKind::InvalidConfig);
     let expired = |params: &mut CertificateParams| {
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(2021, 1, 1);
     };
-    assert_eq!(kind(ours.serve(&["localhost"], expired).await, Some(ours.bundle())).await, ErrorKind::InvalidConfig);
+    let cases = [
+        // The refusal shows that the request arrived.
+        (ours.serve(&["localhost"], |_| {}).await, Some(ours.bundle()), ErrorKind::PermissionDenied),
+        (ours.serve(&["localhost"], |_| {}).await, Some(theirs.bundle()), ErrorKind::InvalidConfig),
+        (ours.serve(&["localhost"], |_| {}).await, None, ErrorKind::InvalidConfig),
+        (ours.serve(&["elsewhere"], |_| {}).await, Some(ours.bundle()), ErrorKind::InvalidConfig),
+        (ours.serve(&["localhost"], expired).await, Some(ours.bundle()), ErrorKind::InvalidConfig),
+    ];
+    for (number, (url, bundle, expected)) in cases.into_iter().enumerate() {
+        let (kind, words) = answer(url, bundle).await;
+        assert_eq!(kind, expected, "case {number}: {words}");
+    }
 }
 
 #[tokio::test]
@@ -111,7 +117,7 @@ async fn what_speaks_no_tls_gets_no_request() {
         first.truncate(read);
         first
     });
-    kind(url, None).await;
+    answer(url, None).await;
     let sent = server.await.unwrap();
     assert!(!String::from_utf8_lossy(&sent).contains("/clusters"), "the request went out in the clear");
 }

@@ -100,7 +100,8 @@ pub(crate) enum Accepted {
 
 impl Session {
     async fn open(settings: &AwsSettings, region: &Region, clock: SharedTimeSource) -> Result<Self, Failure> {
-        let bundle = settings.ca_bundle.clone().or_else(|| std::env::var_os("AWS_CA_BUNDLE").map(Into::into));
+        let of_environment = || std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(Into::into);
+        let bundle = settings.ca_bundle.clone().or_else(of_environment);
         let http_client = http_client(bundle.as_deref(), settings.proxy.as_deref())?;
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(aws_types::region::Region::new(region.as_str().to_owned()))

@@ -103,6 +103,7 @@ pub(crate) fn observed(
         deletion_protection: cluster.deletion_protection(),
         cloud: CloudObserved::Eks(EksObserved {
             arn: arn.to_owned(),
+            cluster_status: cluster_status(cluster),
             role_arn: cluster.role_arn().unwrap_or_default().to_owned(),
             security_group_ids: set(vpc.security_group_ids()),
             public_access: vpc.endpoint_public_access(),

@@ -118,6 +118,10 @@ fn service_kind(reply: Reply<'_>) -> ErrorKind {
         // One code for two things: "Cluster already exists with name: x", "NodeGroup already exists with name x and
         // cluster name y" (terraform-aws-modules/eks #1191, #2233), and every sort of "update in progress".
         "ResourceInUseException" if says("already exists") => ErrorKind::AlreadyExists,
+        // "The specified access entry resource is already in use on this cluster" is the same of another author.
+        "ResourceInUseException" if says("access entry resource is already in use") => ErrorKind::AlreadyExists,
+        // "Cluster has Fargate profiles attached": nothing of ours, and nothing that ends by itself.
+        "ResourceInUseException" if says("argate") => ErrorKind::InvalidConfig,
         "ResourceInUseException" => ErrorKind::Conflict,
         // "No cluster found for name: x." comes as a client error too (terraform-provider-aws, internal/service/eks).
         "ResourceNotFoundException" | "NotFoundException" => ErrorKind::NotFound,
@@ -183,7 +187,7 @@ fn status_kind(status: u16, retry_after: Option<Duration>) -> ErrorKind {
 }
 
 /// Words for "not everywhere yet", about roles and their policies that were just made
-/// (terraform-provider-aws, `internal/service/eks/cluster.go` and `node_group.go`, where the same calls are repeated).
+/// (terraform-provider-aws, `internal/service/eks/cluster.go`, `node_group.go` and `access_entry.go`, which repeat the calls).
 fn is_propagating(message: &str) -> bool {
     [
         "does not exist",
@@ -192,6 +196,8 @@ fn is_propagating(message: &str) -> bool {
         "The provided role doesn't have the Amazon EKS Managed Policies associated with it",
         "The role's policy must include",
         "policy must include the `ec2:DescribeSubnets` action",
+        "The role with name",
+        "The specified principalArn is invalid: invalid principal",
     ]
     .iter()
     .any(|words| message.contains(words))

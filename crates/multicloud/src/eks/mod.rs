@@ -134,6 +134,8 @@ impl Eks {
             (Reference::Status(part), action) => match (part_status(&session, name, &part).await?, action) {
                 (None, Action::Delete) => Ok(Progress::Done),
                 (None, Action::Create | Action::Update | Action::Upgrade) => Ok(Progress::Unknown),
+                // An add-on that has no nodes to run on is there, and says so in its status.
+                (Some((State::Degraded, _)), Action::Create) if matches!(part, Part::Addon(_)) => Ok(Progress::Done),
                 (Some((state, reason)), action) => Ok(status_progress(state, reason, action)),
             },
         }
@@ -146,11 +148,8 @@ impl Eks {
         let CloudObserved::Eks(found) = &observed.cloud else { return Ok(Vec::new()) };
         let id = &observed.id;
 
-        let mut running = Vec::new();
-        let cluster = part_status(&session, name, &Part::Cluster).await?;
-        if let Some((state, _)) = cluster {
-            running.extend(part_running(&session, id, name, Part::Cluster, Subject::Cluster, state).await?);
-        }
+        let state = State::of(found.cluster_status);
+        let mut running = part_running(&session, id, name, Part::Cluster, Subject::Cluster, state).await?;
         for (group_name, group) in found.node_groups.iter().filter(|(_, group)| group.status.is_changing()) {
             let subject = Subject::NodePool(group.pool.clone());
             let state = State::of(group.status);

@@ -10,7 +10,7 @@ use crate::secret::Secret;
 /// files, as the AWS tools take it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AwsSettings {
-    /// The region of calls that no environment is named for; an environment's own region goes before it.
+    /// The region that callers may take for environments that name none. Every call goes to its environment's region.
     pub region: Option<String>,
     /// The address of the EKS API; `http` is allowed. Before `AWS_ENDPOINT_URL_EKS` and `AWS_ENDPOINT_URL`.
     pub endpoint: Option<String>,

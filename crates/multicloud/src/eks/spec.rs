@@ -231,6 +231,8 @@ impl Default for ResolveConflicts {
 pub struct EksObserved {
     /// The cluster's ARN.
     pub arn: String,
+    /// How the cluster is, apart from its groups and add-ons.
+    pub cluster_status: Status,
     /// The role that the control plane acts as.
     pub role_arn: String,
     /// Security groups of the control plane, without the one that EKS made.

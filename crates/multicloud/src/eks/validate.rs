@@ -108,7 +108,7 @@ fn network(desired: &EnvironmentSpec, found: &mut Violations) {
         found.add(
             "network.authorized_cidrs",
             format!("{cidr:?} is not an address range"),
-            "write it as address and prefix length, such as \"203.0.113.0/24\"",
+            "write its first address and the prefix length, such as \"203.0.113.0/24\"",
         );
     }
     if network.authorized_cidrs.len() > MAX_AUTHORIZED_CIDRS {
@@ -187,10 +187,33 @@ fn node_pool(name: &PoolName, pool: &PoolSpec, found: &mut Violations) {
         let problem = format!("EKS takes at most {MAX_UNAVAILABLE} nodes at a time, not {count}");
         found.at(at("max_surge"), problem, format!("use at most {MAX_UNAVAILABLE}, or a percentage"));
     }
+    for key in pool.labels.keys() {
+        if let Some(problem) = reserved_label(key) {
+            found.at(
+                at("labels").key(key),
+                problem,
+                "use a prefix of your own, or set it on the nodes from within the cluster",
+            );
+        }
+    }
     if pool.taints.len() > MAX_TAINTS {
         let problem = format!("EKS takes {MAX_TAINTS} taints, and there are {}", pool.taints.len());
         found.at(at("taints"), problem, "use fewer");
     }
+}
+
+/// Labels that a node cannot give itself: those of Kubernetes, but for two prefixes, keep it from joining the cluster, which
+/// shows half an hour later as a group that failed (aws/containers-roadmap #2465, terraform-aws-modules/eks #3346).
+/// <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction>
+fn reserved_label(key: &str) -> Option<String> {
+    let (prefix, _) = key.split_once('/')?;
+    let within = |domain: &str| prefix == domain || prefix.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+    if within("eks.amazonaws.com") {
+        return Some("labels of eks.amazonaws.com are EKS's own".to_owned());
+    }
+    let of_kubernetes = within("kubernetes.io") || within("k8s.io");
+    let allowed = within("node.kubernetes.io") || within("kubelet.kubernetes.io");
+    (of_kubernetes && !allowed).then(|| format!("a node with a label of {prefix} does not join the cluster"))
 }
 
 fn cluster(desired: &EnvironmentSpec, eks: &EksSpec, found: &mut Violations) {
@@ -244,13 +267,19 @@ fn cluster(desired: &EnvironmentSpec, eks: &EksSpec, found: &mut Violations) {
     }
 }
 
-/// An address range: address and prefix length.
+/// An address range: the first address of it, and the prefix length. Others in it would come back as the first, and differ
+/// ever after.
 fn parse_cidr(text: &str) -> Option<(IpAddr, u8)> {
     let (address, prefix) = text.split_once('/')?;
     let address: IpAddr = address.parse().ok()?;
     let prefix = prefix.bytes().all(|byte| byte.is_ascii_digit()).then(|| prefix.parse::<u8>().ok()).flatten()?;
-    let longest = if address.is_ipv4() { 32 } else { 128 };
-    (prefix <= longest).then_some((address, prefix))
+    // Left-aligned, so that the prefix is the same number of leading bits in both.
+    let (bits, longest) = match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    };
+    let is_first = prefix <= longest && bits.checked_shl(prefix.into()).unwrap_or(0) == 0;
+    is_first.then_some((address, prefix))
 }
 
 #[cfg(test)]
@@ -311,8 +340,8 @@ mod tests {
             network.subnet_ids: "10.0.0.0/24" is not a subnet's id; use ids such as "subnet-0a1b2c3d"
             network.pod_cidr: pods on EKS have addresses of the VPC; remove it
             network.service_cidr: "8.8.8.0/24" is not a private IPv4 range from /12 to /24; use a range within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16
-            network.authorized_cidrs: "10.0.0.0/33" is not an address range; write it as address and prefix length, such as "203.0.113.0/24"
-            network.authorized_cidrs: "office" is not an address range; write it as address and prefix length, such as "203.0.113.0/24"
+            network.authorized_cidrs: "10.0.0.0/33" is not an address range; write its first address and the prefix length, such as "203.0.113.0/24"
+            network.authorized_cidrs: "office" is not an address range; write its first address and the prefix length, such as "203.0.113.0/24"
             network.authorized_cidrs: ranges hold for the public endpoint alone, which private_endpoint turns off; remove them, or set private_endpoint to false
             tags["AWS:x"]: keys that begin with aws: are AWS's own; use another key
             tags["multicloud-x"]: keys that begin with multicloud- are multicloud's own; use another key
@@ -348,11 +377,33 @@ mod tests {
     }
 
     #[test]
+    fn labels_that_keep_nodes_out_are_known() {
+        for good in ["team", "example.com/team", "node.kubernetes.io/class", "notkubernetes.io/x"] {
+            assert_eq!(reserved_label(good), None, "{good}");
+        }
+        for bad in ["kubernetes.io/x", "node-role.kubernetes.io/worker", "k8s.io/x", "eks.amazonaws.com/nodegroup"] {
+            assert!(reserved_label(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
     fn ranges_are_read_strictly() {
         for good in ["0.0.0.0/0", "10.0.0.0/8", "::/0", "2001:db8::/128"] {
             assert!(parse_cidr(good).is_some(), "{good}");
         }
-        for bad in ["", "10.0.0.0", "10.0.0.0/", "10.0.0/8", "10.0.0.0/33", "10.0.0.0/+8", "::/129", "a/8"] {
+        for bad in [
+            "",
+            "10.0.0.1/8",
+            "2001:db8::1/64",
+            "0.0.0.1/0",
+            "10.0.0.0",
+            "10.0.0.0/",
+            "10.0.0/8",
+            "10.0.0.0/33",
+            "10.0.0.0/+8",
+            "::/129",
+            "a/8",
+        ] {
             assert!(parse_cidr(bad).is_none(), "{bad}");
         }
     }

@@ -149,6 +149,7 @@ fn tags_of<'a>(observed: &'a mut Observed, found: &'a mut EksObserved, arn: &str
 fn new_world(new: &NewCluster) -> (Observed, EksObserved) {
     let found = EksObserved {
         arn: "arn:aws:eks:us-east-1:123456789012:cluster/prod".to_owned(),
+        cluster_status: Status::Active,
         role_arn: new.role_arn.clone(),
         security_group_ids: new.security_group_ids.clone(),
         public_access: new.public_access,
