@@ -1,0 +1,289 @@
+//! Runs points: a cloud and a driver process for each, the blow, the recovery, and the checker's judgement.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use multicloud_simulator::fault::FaultPlan;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::checker::{self, Evidence};
+use crate::driver_process::{ARGUMENT, End, Order, Task};
+use crate::planted_bug::Bug;
+use crate::point::{Blow, Deed, Memory, Point};
+use crate::world::{World, foreign};
+
+/// A run takes a tenth of a second; what takes this long on two loaded cores hangs.
+const LONGEST_RUN: Duration = Duration::from_secs(60);
+
+/// How often what was begun may be begun again.
+pub(crate) const RECOVERIES: usize = 2;
+
+/// A deed that nothing befell.
+pub(crate) struct Reference {
+    pub(crate) requests: Vec<Value>,
+    pub(crate) world: Value,
+}
+
+impl Deed {
+    fn task(self) -> Task {
+        match self {
+            Deed::Create | Deed::CreateOverMarked | Deed::CreateOverUnmarked => Task::Create,
+            Deed::Update => Task::Update,
+            Deed::Delete => Task::Delete,
+        }
+    }
+
+    /// What shows that nothing is left to do; after a deletion or a refusal, the world alone does.
+    fn plan(self) -> Option<Task> {
+        match self {
+            Deed::Create => Some(Task::PlanCreated),
+            Deed::Update => Some(Task::PlanUpdated),
+            Deed::Delete | Deed::CreateOverMarked | Deed::CreateOverUnmarked => None,
+        }
+    }
+
+    /// How it ends when all goes well.
+    fn end(self) -> End {
+        if self.is_refused() { End::Refused } else { End::Done }
+    }
+}
+
+/// A cloud with a deed about to be done in it.
+struct Stage {
+    deed: Deed,
+    world: World,
+    folder: TempDir,
+    /// The clusters before the deed.
+    before: Value,
+    /// The number of the last request before the deed.
+    seen: u64,
+}
+
+/// How a driver process ended.
+#[derive(Debug)]
+struct Exit {
+    end: Option<End>,
+    said: String,
+}
+
+impl Stage {
+    async fn set(deed: Deed) -> Stage {
+        let world = World::start(deed).await;
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let mut stage = Stage { deed, world, folder, before: Value::Null, seen: 0 };
+        match deed {
+            Deed::Update | Deed::Delete => {
+                let exit = stage.run(Task::Create, None).await;
+                assert_eq!(exit.end, Some(End::Done), "the environment cannot be made: {}", exit.said);
+            }
+            Deed::Create | Deed::CreateOverMarked | Deed::CreateOverUnmarked => {}
+        }
+        if deed == Deed::Update {
+            stage.world.intrude();
+        }
+        stage.before = stage.world.clusters();
+        stage.seen = stage.world.seen();
+        if stage.state().exists() {
+            fs::copy(stage.state(), stage.prior()).expect("the state can be copied");
+        }
+        stage
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state.json")
+    }
+
+    fn prior(&self) -> PathBuf {
+        self.folder.path().join("prior.json")
+    }
+
+    /// Leaves to the next process what it is to know.
+    fn recall(&self, memory: Memory) {
+        match memory {
+            Memory::Prior => {}
+            Memory::Checkpoint => return,
+        }
+        if self.prior().exists() {
+            fs::copy(self.prior(), self.state()).expect("the state can be copied");
+        } else if self.state().exists() {
+            fs::remove_file(self.state()).expect("the state can be removed");
+        }
+    }
+
+    fn start(&self, task: Task, bug: Option<Bug>) -> Child {
+        let order = Order {
+            task,
+            bug,
+            eks: self.world.url("eks").to_owned(),
+            sts: self.world.url("sts").to_owned(),
+            state: self.state(),
+        };
+        let order = serde_json::to_string(&order).expect("an order is plain data");
+        let program = std::env::current_exe().expect("this program has a path");
+        let mut command = Command::new(program);
+        // Nothing of the user's own reaches the process: no profile, no proxy, no endpoint.
+        command.env_clear().arg(ARGUMENT).arg(order).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().expect("this program can be started again")
+    }
+
+    async fn run(&self, task: Task, bug: Option<Bug>) -> Exit {
+        ended(self.start(task, bug)).await
+    }
+
+    /// Runs the deed until that call is struck, and kills the process there. Gives the exit of a process that ended before.
+    async fn run_and_kill(&self, seq: u64, bug: Option<Bug>) -> Option<Exit> {
+        let mut child = self.start(self.deed.task(), bug);
+        let struck = self.world.running.wait_for(|entry| entry.seq == seq && entry.fault.is_some());
+        let exit = async {
+            // Its words are few: they fit into the pipe until it has ended.
+            child.wait().await.expect("the process can be waited for")
+        };
+        let ended_before = tokio::select! {
+            biased;
+            _ = struck => false,
+            _ = exit => true,
+            () = tokio::time::sleep(LONGEST_RUN) => false,
+        };
+        if !ended_before {
+            child.start_kill().expect("the process can be killed");
+        }
+        let exit = ended(child).await;
+        ended_before.then_some(exit)
+    }
+
+    fn plan_fault(&self, seq: u64, point: &Point) {
+        let rule = json!([{ "call": seq, "point": point.moment.as_str(), "fault": point.blow.fault() }]);
+        let plan = FaultPlan::from_json(&rule.to_string()).expect("the rule is well-formed");
+        self.world.running.add_faults(plan).expect("the rule fits");
+    }
+}
+
+async fn ended(child: Child) -> Exit {
+    match tokio::time::timeout(LONGEST_RUN, child.wait_with_output()).await {
+        Ok(output) => {
+            let output = output.expect("the process can be waited for");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            Exit { end: End::of(output.status.code()), said: format!("{}, {said}", output.status) }
+        }
+        Err(_) => Exit { end: None, said: format!("not at its end within {LONGEST_RUN:?}") },
+    }
+}
+
+/// Does a deed that nothing befalls.
+pub(crate) async fn reference(deed: Deed) -> Reference {
+    let stage = Stage::set(deed).await;
+    let exit = stage.run(deed.task(), None).await;
+    assert_eq!(exit.end, Some(deed.end()), "{} fails without any fault: {}", deed.as_str(), exit.said);
+    let reference = Reference { requests: stage.world.requests(stage.seen), world: stage.world.clusters() };
+    let evidence = Evidence {
+        reference: &reference.requests,
+        reference_world: &reference.world,
+        requests: &reference.requests,
+        before: &stage.before,
+        after: &reference.world,
+        foreign: &foreign(deed),
+    };
+    assert_eq!(checker::judge(&evidence), [""; 0], "{} without any fault", deed.as_str());
+    if let Some(plan) = deed.plan() {
+        let exit = stage.run(plan, None).await;
+        assert_eq!(exit.end, Some(End::Done), "{} leaves something to do: {}", deed.as_str(), exit.said);
+    }
+    reference
+}
+
+/// What a point came to.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// Whether the journal shows that the call was struck at that moment.
+    pub(crate) is_covered: bool,
+    /// Whether it also shows that the recovery was struck.
+    pub(crate) is_covered_again: bool,
+    /// What is wrong.
+    pub(crate) wrong: Vec<String>,
+    /// The requests of the deed and its recovery.
+    pub(crate) requests: Vec<Value>,
+}
+
+impl Verdict {
+    /// Of a point that could not be tried.
+    pub(crate) fn broken(why: String) -> Verdict {
+        Verdict { is_covered: false, is_covered_again: false, wrong: vec![why], requests: Vec::new() }
+    }
+}
+
+/// Strikes at a point, recovers, and judges.
+pub(crate) async fn strike(point: &Point, bug: Option<Bug>, reference: &Reference) -> Verdict {
+    let deed = point.deed;
+    let stage = Stage::set(deed).await;
+    let mut wrong = Vec::new();
+    let call = stage.seen + point.call;
+    stage.plan_fault(call, point);
+    let mut call_again = None;
+    let mut last = match point.blow {
+        Blow::Kill => {
+            let mut last = stage.run_and_kill(call, bug).await;
+            if let (None, Some(again)) = (&last, point.again) {
+                stage.recall(point.memory);
+                let call = stage.world.seen() + again;
+                call_again = Some(call);
+                stage.plan_fault(call, point);
+                // A recovery that has fewer calls ends by itself.
+                last = stage.run_and_kill(call, bug).await;
+            }
+            if last.is_none() {
+                stage.recall(point.memory);
+            }
+            last
+        }
+        Blow::Drop | Blow::AccessDenied | Blow::InternalError => Some(stage.run(deed.task(), bug).await),
+    };
+    for _ in 0..RECOVERIES {
+        if last.as_ref().is_some_and(|exit| exit.end == Some(deed.end())) {
+            break;
+        }
+        last = Some(stage.run(deed.task(), bug).await);
+    }
+    match &last {
+        Some(exit) if exit.end == Some(deed.end()) => {}
+        Some(exit) => wrong.push(format!("not recovered: {}", exit.said.trim())),
+        None => wrong.push("not recovered".to_owned()),
+    }
+    let (requests, after) = (stage.world.requests(stage.seen), stage.world.clusters());
+    if let Some(plan) = deed.plan() {
+        let exit = stage.run(plan, None).await;
+        if exit.end != Some(End::Done) {
+            wrong.push(format!("the plan is not empty: {}", exit.said.trim()));
+        }
+    }
+    let fault = format!("{}/{}", point.moment.as_str(), point.blow.fault());
+    wrong.extend(checker::judge(&Evidence {
+        reference: &reference.requests,
+        reference_world: &reference.world,
+        requests: &requests,
+        before: &stage.before,
+        after: &after,
+        foreign: &foreign(deed),
+    }));
+    let is_covered = checker::was_struck(&requests, call, &fault);
+    let is_covered_again = call_again.is_some_and(|call| checker::was_struck(&requests, call, &fault));
+    if !is_covered {
+        wrong.push("not covered: the deed ended before that call".to_owned());
+    }
+    Verdict { is_covered, is_covered_again, wrong, requests }
+}
+
+/// The journal of a deed, for who reads it.
+pub(crate) fn listing(requests: &[Value]) -> String {
+    let line = |request: &Value| {
+        format!(
+            "{} {} {} {} {}\n",
+            request["seq"], request["operation"], request["path"], request["status"], request["fault"]
+        )
+    };
+    requests.iter().map(line).collect()
+}
