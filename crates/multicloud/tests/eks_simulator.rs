@@ -9,6 +9,8 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use multicloud::conformance::World as _;
 use multicloud::eks::{
     AccessEntrySpec, AccessScope, AddonSpec, AuthenticationMode, AwsSettings, Eks, EksSpec, LogType, NodeGroupSpec,
@@ -18,6 +20,7 @@ use multicloud::{
     Backend, Clock, Driver, EnvironmentId, ErrorChain, ErrorKind, Jitter, Outcome, PoolName, Run, Secret, Target,
 };
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use self::eks_world::{ACCOUNT, REGION, SUBNETS, Simulated, pool, spec};
 
@@ -379,6 +382,26 @@ async fn trouble_of_every_sort_is_survived() {
         assert_eq!((made("CreateCluster"), made("CreateNodegroup")), (1, 1), "{trouble}");
         assert!(journal.iter().filter(|entry| entry.fault.is_some()).count() >= 2, "{trouble}: it was met");
     }
+}
+
+/// What the authenticator in a cluster does with a token: it sends the request that is in it, with the header that is
+/// signed, and STS says who asks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authenticator_learns_from_the_token_who_asks() {
+    let bench = Bench::created(|_| {}).await;
+    let access = bench.driver.access(&bench.id).await.expect("access");
+    let token = access.credential.token.expose().strip_prefix("k8s-aws-v1.").expect("the prefix").to_owned();
+    let url = String::from_utf8(URL_SAFE_NO_PAD.decode(token).expect("base64")).expect("a URL");
+    let (host, path) =
+        url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("the STS of the settings");
+    let mut stream = tokio::net::TcpStream::connect(host).await.expect("STS listens");
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nx-k8s-aws-id: prod\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("a request");
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.expect("a reply");
+    assert!(reply.starts_with("HTTP/1.1 200") && reply.contains(ACCOUNT), "{reply}");
+    let life = access.credential.expires_at.duration_since(std::time::SystemTime::now()).expect("it lasts");
+    assert!(life > Duration::from_secs(13 * 60) && life <= Duration::from_secs(14 * 60), "{life:?}");
 }
 
 /// Durations and delays as they come, one request in twelve meeting some trouble. A failure is repeated with its seed, by
