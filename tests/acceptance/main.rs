@@ -8,15 +8,18 @@ mod harness;
 
 mod bad_input;
 mod by_hand;
+mod cluster_and_content;
 mod documentation;
 mod environment_drift;
 mod environment_foreign;
 mod environment_interrupted;
 mod environment_lifecycle;
+mod environment_settings;
 mod environment_upgrade;
 mod examples;
 mod function_environments;
 mod kubeconfig;
+mod kubeconfig_renewal;
 mod plan_offline;
 
 mod secrets;

@@ -1,9 +1,10 @@
 //! Clouds on loopback: our simulator, and moto, an EKS that others wrote.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
@@ -30,11 +31,22 @@ impl Simulator {
     /// A healthy simulator of EKS and STS.
     #[track_caller]
     pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same, whose clusters are all reached at the server of that kubeconfig.
+    #[track_caller]
+    pub(crate) fn handing_out(kubeconfig: &Path) -> Self {
+        Self::with(&["--kubeconfig".as_ref(), kubeconfig.as_os_str()])
+    }
+
+    #[track_caller]
+    fn with(arguments: &[&OsStr]) -> Self {
         let folder = tempfile::tempdir().expect("cannot create a folder");
         let journal = folder.path().join("journal");
         let mut command = Command::new(simulator_binary());
         // Its input ends with this process, however that dies: no simulator outlives its test.
-        command.args(["--clouds", "eks", "--until-eof", "--journal"]).arg(&journal);
+        command.args(["--clouds", "eks", "--until-eof", "--journal"]).arg(&journal).args(arguments);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cannot start the simulator");
         let mut line = String::new();

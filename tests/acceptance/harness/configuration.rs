@@ -14,6 +14,10 @@ pub(crate) struct Configuration {
     pub(crate) version: String,
     /// The node pools.
     pub(crate) pools: Vec<Pool>,
+    /// Further arguments of the `eks` block, as HCL.
+    pub(crate) eks: String,
+    /// Further arguments of the `network` block, as HCL: each begins with a comma.
+    pub(crate) network: String,
     /// Further arguments of the environment, as HCL.
     pub(crate) arguments: String,
     /// Further blocks, as HCL.
@@ -46,6 +50,8 @@ impl Configuration {
             aws,
             version: "1.33".to_owned(),
             pools: vec![Pool::with("system", "machine_type = \"t3.large\", count = 2, mode = \"system\"")],
+            eks: String::new(),
+            network: String::new(),
             arguments: String::new(),
             blocks: String::new(),
         }
@@ -64,7 +70,7 @@ impl Configuration {
         for pool in &self.pools {
             let _ = writeln!(pools, "    {} = {{ {} }}", pool.name, pool.settings);
         }
-        let Self { aws, version, arguments, blocks, .. } = self;
+        let Self { aws, version, eks, network, arguments, blocks, .. } = self;
         format!(
             r#"terraform {{
   required_providers {{
@@ -84,11 +90,12 @@ resource "multicloud_environment" "test" {{
   kubernetes = {{ version = "{version}" }}
   node_pools = {{
 {pools}  }}
-  network             = {{ subnet_ids = ["subnet-0000000000000000a", "subnet-0000000000000000b"] }}
+  network             = {{ subnet_ids = ["subnet-0000000000000000a", "subnet-0000000000000000b"]{network} }}
   deletion_protection = false
   eks = {{
     role_arn      = "arn:aws:iam::123456789012:role/eks-cluster"
     node_role_arn = "arn:aws:iam::123456789012:role/eks-node"
+    {eks}
   }}
   {arguments}
 }}

@@ -17,7 +17,7 @@ const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-multicloud");
 pub(crate) struct Workspace {
     cli: Cli,
     // Held for its `Drop`: the folders below lie in it.
-    _folder: TempDir,
+    folder: TempDir,
     configuration: PathBuf,
     output: PathBuf,
     provider: PathBuf,
@@ -48,29 +48,32 @@ impl Workspace {
         // A folder of its own: the build folder has further files whose names begin like the provider's.
         let provider = create("provider");
         symlink(PROVIDER, provider.join("terraform-provider-multicloud")).expect("cannot link the provider");
-        let overrides = folder.path().join("cli.tfrc");
-        let text = format!(
-            "provider_installation {{\n  dev_overrides {{\n    \"multicloud-rs/multicloud\" = {:?}\n  }}\n  direct {{}}\n}}\n",
-            provider.display().to_string()
-        );
-        fs::write(&overrides, text).expect("cannot write the CLI configuration");
+        let settings = folder.path().join("cli.tfrc");
+        write_settings(&settings, &[("multicloud-rs/multicloud", &provider)]);
         let environment = [
             ("PATH", std::env::var("PATH").unwrap_or_default()),
             ("HOME", home.display().to_string()),
             ("TMPDIR", temporary.display().to_string()),
-            ("TF_CLI_CONFIG_FILE", overrides.display().to_string()),
+            ("TF_CLI_CONFIG_FILE", settings.display().to_string()),
             ("TF_IN_AUTOMATION", "1".to_owned()),
             ("CHECKPOINT_DISABLE", "1".to_owned()),
             // The machine may be one of AWS's: what it would lend must not decide a test.
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
-        Self { cli: cli.clone(), _folder: folder, configuration, output, provider, environment }
+        Self { cli: cli.clone(), folder, configuration, output, provider, environment }
     }
 
     /// Sets an environment variable for every later run.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Lets configurations use another provider too, from the folder that its executable lies in.
+    #[track_caller]
+    pub(crate) fn add_provider(&mut self, source: &str, folder: &Path) {
+        let settings = self.folder.path().join("cli.tfrc");
+        write_settings(&settings, &[("multicloud-rs/multicloud", &self.provider), (source, folder)]);
     }
 
     /// Writes a file of the configuration.
@@ -204,4 +207,15 @@ impl Workspace {
         }
         found
     }
+}
+
+/// Writes the command line's own settings: providers come from these folders and from nowhere else.
+#[track_caller]
+fn write_settings(file: &Path, providers: &[(&str, &Path)]) {
+    let overrides: String = providers
+        .iter()
+        .map(|(source, folder)| format!("    {source:?} = {:?}\n", folder.display().to_string()))
+        .collect();
+    let text = format!("provider_installation {{\n  dev_overrides {{\n{overrides}  }}\n  direct {{}}\n}}\n");
+    fs::write(file, text).expect("cannot write the CLI configuration");
 }
