@@ -82,6 +82,59 @@ fn objects_appear_and_vanish_only_as_planned() {
 }
 
 #[test]
+fn ephemeral_results_and_identities_have_their_rules() {
+    let attributes =
+        vec![plain("host", Type::String, Presence::Required), plain("token", Type::String, Presence::Computed)];
+    let block = Block { attributes, ..Block::default() };
+    let object = |host: &str, token: Value| Value::object([("host", Value::from(host)), ("token", token)]);
+    let config = object("a", Value::Null);
+    let paths = |violations: Vec<check::Violation>| -> Vec<String> {
+        violations.iter().map(|violation| violation.path.to_string()).collect()
+    };
+    assert_eq!(check::ephemeral(&block, &config, &object("a", Value::from("t"))), []);
+    assert_eq!(paths(check::ephemeral(&block, &config, &object("b", Value::from("t")))), ["host"]);
+    assert_eq!(paths(check::ephemeral(&block, &config, &object("a", Value::unknown()))), ["token"]);
+    assert_eq!(paths(check::ephemeral(&block, &config, &Value::Null)), [""]);
+
+    let kind = Type::object([("id", Type::String)]);
+    let identity = |id: Value| Value::object([("id", id)]);
+    assert_eq!(check::identity(&kind, &identity(Value::from("x")), false), []);
+    assert_eq!(check::identity(&kind, &identity(Value::unknown()), true), []);
+    assert_eq!(paths(check::identity(&kind, &identity(Value::unknown()), false)), ["id"]);
+    assert_eq!(paths(check::identity(&kind, &identity(Value::from(1)), false)), ["id"]);
+}
+
+#[test]
+fn write_only_values_are_found_at_any_depth() {
+    let mut secret = plain("secret_wo", Type::String, Presence::Optional);
+    secret.write_only = true;
+    let pools = AttributeKind::Nested { nesting: Nesting::Map, attributes: vec![secret.clone()] };
+    let user = NestedBlock {
+        name: Cow::Borrowed("user"),
+        nesting: BlockNesting::List,
+        min_items: 0,
+        max_items: 0,
+        block: Block { attributes: vec![secret], ..Block::default() },
+        validators: Vec::new(),
+        modifiers: Vec::new(),
+    };
+    let attributes = vec![Attribute::new("pools", pools, Presence::Optional)];
+    let block = Block { attributes, blocks: vec![user], ..Block::default() };
+    let state = |secret: &dyn Fn() -> Value| {
+        let object = || Value::object([("secret_wo", secret())]);
+        Value::object([("pools", Value::map([("a", object())])), ("user", Value::list([object()]))])
+    };
+    assert_eq!(check::read(&block, &state(&|| Value::Null)), []);
+    let found: Vec<(String, String)> = check::read(&block, &state(&|| Value::from("hunter2")))
+        .into_iter()
+        .map(|violation| (violation.path.to_string(), violation.detail))
+        .collect();
+    let hidden = "a value that is not shown".to_owned();
+    let expect = [(r#"pools["a"].secret_wo"#.to_owned(), hidden.clone()), ("user[0].secret_wo".to_owned(), hidden)];
+    assert_eq!(found, expect);
+}
+
+#[test]
 fn messages_name_place_and_rule_and_hide_secrets() {
     let mut secret = plain("password", Type::String, Presence::Optional);
     secret.sensitive = true;

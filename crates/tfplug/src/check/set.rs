@@ -127,6 +127,8 @@ fn blanked(value: &Value, shape: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn object(name: &str, id: Value) -> Value {
@@ -144,5 +146,75 @@ mod tests {
         let found = strangers(&planned, &other, &fits);
         assert_eq!(found.planned, [&planned[1]]);
         assert_eq!(found.actual, [&other[1]]);
+    }
+
+    #[test]
+    fn few_pairs_are_compared() {
+        let planned: Vec<Value> = (0..1000).map(|number| object(&format!("{number}"), Value::unknown())).collect();
+        let actual: Vec<Value> = (0..1000).map(|number| object(&format!("{number}"), Value::from(number))).collect();
+        let compared = std::cell::Cell::new(0);
+        let found = strangers(&planned, &actual, &|_, _| {
+            compared.set(compared.get() + 1);
+            true
+        });
+        assert!(found.planned.is_empty() && found.actual.is_empty());
+        assert_eq!(compared.get(), 1000);
+    }
+
+    fn parts() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            3 => (0_i64..3).prop_map(Value::from),
+            1 => Just(Value::Null),
+            1 => Just(Value::unknown()),
+            1 => Just(Value::unknown_not_null()),
+        ]
+    }
+
+    fn elements() -> impl Strategy<Value = Vec<Value>> {
+        let list = proptest::collection::vec(parts(), 0..3);
+        let element = prop_oneof![
+            8 => (parts(), parts(), list).prop_map(|(a, b, list)| {
+                Value::object([("a", a), ("b", b), ("list", Value::List(list))])
+            }),
+            1 => Just(Value::unknown()),
+        ];
+        proptest::collection::vec(element, 0..8).prop_map(|all| match Value::set(all) {
+            Value::Set(set) => set.into_iter().collect(),
+            _ => Vec::new(),
+        })
+    }
+
+    fn fits(planned: &Value, actual: &Value) -> bool {
+        match (planned, actual) {
+            (Value::Unknown(known), actual) => !(known.is_not_null() && actual.is_null()),
+            (Value::Object(before), Value::Object(after)) => {
+                before.values().zip(after.values()).all(|(a, b)| fits(a, b))
+            }
+            (Value::List(before), Value::List(after)) => {
+                before.len() == after.len() && before.iter().zip(after).all(|(a, b)| fits(a, b))
+            }
+            (planned, actual) => planned == actual,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// The same strangers as from comparing every pair.
+        #[test]
+        fn looking_up_finds_what_comparing_finds(planned in elements(), actual in elements()) {
+            let found = strangers(&planned, &actual, &fits);
+            let mut planned_alone: Vec<&Value> =
+                planned.iter().filter(|planned| !actual.iter().any(|actual| fits(planned, actual))).collect();
+            let actual_alone: Vec<&Value> =
+                actual.iter().filter(|actual| !planned.iter().any(|planned| fits(planned, actual))).collect();
+            let mut found_planned = found.planned;
+            found_planned.sort();
+            planned_alone.sort();
+            found_planned.dedup();
+            planned_alone.dedup();
+            prop_assert_eq!(found_planned, planned_alone);
+            prop_assert_eq!(found.actual, actual_alone);
+        }
     }
 }
