@@ -122,18 +122,19 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     ensure!(!archives.is_empty(), "no target was built");
     sum_up(&output, archives)?;
     if options.check {
-        check(&output)?;
+        check(&output, &[opentofu::ensure()?.required()?, terraform::find().required()?])?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the archive for linux_amd64 into a folder of its own and checks it.
+/// Builds the archive for linux_amd64 into a folder of its own, starts it, and installs it with these command lines.
 ///
 /// # Errors
 /// When it does not build, start or install.
-pub(crate) fn check_fresh() -> Result<()> {
+pub(crate) fn check_fresh(programs: &[PathBuf]) -> Result<()> {
     let output = workspace::target_dir().join("dist-check");
-    run(&Options { targets: vec![Target::LinuxAmd64], all: false, check: true, output: Some(output) }).map(drop)
+    run(&Options { targets: vec![Target::LinuxAmd64], all: false, check: false, output: Some(output.clone()) })?;
+    check(&output, programs)
 }
 
 /// The release binary for a target, built with the frozen dependencies.
@@ -141,7 +142,7 @@ pub(crate) fn check_fresh() -> Result<()> {
 /// # Errors
 /// When it does not build.
 pub(crate) fn build(target: Target) -> Result<PathBuf> {
-    let path = zigbuild::path()?;
+    let path = workspace::path_with(&zigbuild::ensure()?.required()?)?;
     if workspace::find_in_path("rustup").is_some() {
         let mut rustup = Command::new("rustup");
         process::output(rustup.current_dir(workspace::root()).args(["target", "add", target.triple()]))?;
@@ -188,12 +189,11 @@ fn sum_up(output: &Path, mut files: Vec<PathBuf>) -> Result<()> {
 }
 
 /// Shows that the archive for this machine runs in an empty root and installs from a local mirror.
-fn check(output: &Path) -> Result<()> {
+fn check(output: &Path, programs: &[PathBuf]) -> Result<()> {
     let archive = output.join(Target::LinuxAmd64.archive_name());
     ensure!(archive.exists(), "the check needs the archive for linux_amd64");
     starts_in_an_empty_root(&archive)?;
-    installs(&archive, &opentofu::ensure()?.required()?, "registry.opentofu.org")?;
-    installs(&archive, &terraform::find().required()?, "registry.terraform.io")
+    programs.iter().try_for_each(|program| installs(&archive, program))
 }
 
 fn starts_in_an_empty_root(archive: &Path) -> Result<()> {
@@ -210,12 +210,15 @@ fn starts_in_an_empty_root(archive: &Path) -> Result<()> {
     Ok(())
 }
 
-fn installs(archive: &Path, cli: &Path, host: &str) -> Result<()> {
+fn installs(archive: &Path, cli: &Path) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mirror = folder.path().join("mirror");
-    let packages = mirror.join(host).join("multicloud-rs").join("multicloud");
-    fs::create_dir_all(&packages)?;
-    fs::copy(archive, packages.join(Target::LinuxAmd64.archive_name()))?;
+    // Each command line looks under its own registry's name.
+    for registry in ["registry.opentofu.org", "registry.terraform.io"] {
+        let packages = mirror.join(registry).join("multicloud-rs").join("multicloud");
+        fs::create_dir_all(&packages)?;
+        fs::copy(archive, packages.join(Target::LinuxAmd64.archive_name()))?;
+    }
     let cli_configuration = folder.path().join("cli.tfrc");
     fs::write(
         &cli_configuration,

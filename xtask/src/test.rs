@@ -1,14 +1,15 @@
 //! `cargo xtask test`: what has to be green before a change lands.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
-use crate::tools::{Missing, Tool, aws, cargo_deny, moto, opentofu, terraform};
+use crate::tools::{
+    Missing, Tool, aws, cargo_deny, kubernetes, kubernetes_provider, moto, opentofu, terraform, zigbuild,
+};
 use crate::{process, release, workspace};
 
 /// The options of `cargo xtask test`.
@@ -40,8 +41,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         let arguments = ["--locked", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
         process::run(Command::new(deny).current_dir(workspace::root()).args(arguments))
     });
-    if tools.terraform.is_some() && tools.tofu.is_some() {
-        report.step("release", release::check_fresh);
+    if tools.zig.is_some() {
+        let programs: Vec<PathBuf> = tools.terraform.iter().chain(&tools.tofu).cloned().collect();
+        report.step("release", || release::check_fresh(&programs));
     }
     Ok(report.finish(options.require_all))
 }
@@ -52,15 +54,21 @@ struct Tools {
     tofu: Option<PathBuf>,
     moto: Option<PathBuf>,
     aws: Option<PathBuf>,
+    zig: Option<PathBuf>,
+    kubernetes: Option<PathBuf>,
+    kubernetes_provider: Option<PathBuf>,
 }
 
 impl Tools {
     fn find(report: &mut Report) -> Result<Self> {
         Ok(Self {
-            terraform: report.tool("tests with terraform", terraform::find()),
-            tofu: report.tool("tests with OpenTofu", opentofu::ensure()?),
+            terraform: report.tool("tests and installation with terraform", terraform::find()),
+            tofu: report.tool("tests and installation with OpenTofu", opentofu::ensure()?),
             moto: report.tool("tests against moto", moto::ensure()?),
             aws: report.tool("tests with the aws CLI", aws::ensure()?),
+            zig: report.tool("the release", zigbuild::ensure()?),
+            kubernetes: report.tool("tests with a Kubernetes API", kubernetes::ensure()?),
+            kubernetes_provider: report.tool("tests with hashicorp/kubernetes", kubernetes_provider::ensure()?),
         })
     }
 }
@@ -76,6 +84,8 @@ fn tests(tools: &Tools, exhaustive: bool) -> Result<Command> {
         (&tools.tofu, "MULTICLOUD_TOFU", "::tofu"),
         (&tools.moto, "MULTICLOUD_MOTO_SERVER", "moto"),
         (&tools.aws, "MULTICLOUD_AWS", "aws_cli"),
+        (&tools.kubernetes, "MULTICLOUD_KUBERNETES", "kube_apiserver"),
+        (&tools.kubernetes_provider, "MULTICLOUD_KUBERNETES_PROVIDER", "kube_apiserver"),
     ] {
         match path {
             Some(path) => drop(command.env(variable, path)),
@@ -84,9 +94,7 @@ fn tests(tools: &Tools, exhaustive: bool) -> Result<Command> {
     }
     // The aws CLI is called by its name, as users do.
     if let Some(folder) = tools.aws.as_deref().and_then(Path::parent) {
-        let before = env::var_os("PATH").unwrap_or_default();
-        let folders = env::split_paths(&before).chain([folder.to_owned()]);
-        command.env("PATH", env::join_paths(folders).context("the cache folder's name cannot stand in PATH")?);
+        command.env("PATH", workspace::path_with(folder)?);
     }
     if exhaustive {
         command.env("MULTICLOUD_EXHAUSTIVE", "1");

@@ -1,8 +1,9 @@
 //! Where things are: the workspace, its target folder, the cache of fetched tools.
 
-use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, iter};
 
 use anyhow::{Context, Result};
 
@@ -40,6 +41,13 @@ pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
+}
+
+/// `PATH` with one more folder, before the others.
+pub(crate) fn path_with(folder: &Path) -> Result<OsString> {
+    let before = env::var_os("PATH").unwrap_or_default();
+    let folders = iter::once(folder.to_owned()).chain(env::split_paths(&before));
+    env::join_paths(folders).with_context(|| format!("{} cannot stand in PATH", folder.display()))
 }
 
 /// The first executable of that name in `PATH`.

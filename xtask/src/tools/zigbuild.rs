@@ -1,30 +1,29 @@
 //! cargo-zigbuild and zig, the cross compiler and linker of releases, in a Python environment of their own.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
-use std::{env, iter};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
-use super::cache;
+use super::{Missing, Tool, cache};
 use crate::{process, workspace};
 
 const VERSION: &str = "0.24.0";
 const ZIG_VERSION: &str = "0.17.1";
 
-/// The `PATH` with which `cargo zigbuild` works.
+/// The folder of both programs, which has to stand in `PATH`.
 ///
 /// # Errors
-/// When Python is missing or the packages cannot be fetched.
-pub(crate) fn path() -> Result<OsString> {
+/// When the environment cannot be made or the packages cannot be fetched.
+pub(crate) fn ensure() -> Result<Tool> {
     if workspace::find_in_path("python3").is_none() {
-        bail!("zig is needed: install Python 3.9 or newer with venv (Debian: apt-get install python3-venv)");
+        return Ok(Tool::Missing(Missing {
+            name: "zig",
+            command: "install Python 3.9 or newer with venv (Debian: apt-get install python3-venv)",
+        }));
     }
     let folder = cache::folder(&format!("zigbuild-{VERSION}"), install)?;
-    let before = env::var_os("PATH").unwrap_or_default();
-    let folders = iter::once(folder.join("bin")).chain(env::split_paths(&before));
-    env::join_paths(folders).context("the cache folder's name cannot stand in PATH")
+    Ok(Tool::Ready(folder.join("bin")))
 }
 
 fn install(folder: &Path) -> Result<()> {
