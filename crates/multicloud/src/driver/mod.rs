@@ -382,22 +382,12 @@ impl<'a> Session<'a> {
     async fn update(&mut self, desired: &EnvironmentSpec) -> Result<()> {
         self.refuse_invalid(desired)?;
         let id = self.id()?.clone();
-        let Some(observed) = self.read_expected(&id).await? else {
-            return Err(self.error(ErrorKind::NotFound).with_source(Refusal::Gone));
-        };
-        self.check_identity(&observed, Some(desired))?;
         self.converge(&id, Some(desired)).await
     }
 
     async fn delete(&mut self, target: &Target) -> Result<()> {
         if target.deletion_protection {
             return Err(self.refuse(ErrorKind::Protected, Refusal::Protected));
-        }
-        if let Some(observed) = self.read(&target.id).await? {
-            self.check_identity(&observed, None)?;
-            if observed.deletion_protection == Some(true) {
-                return Err(self.refuse(ErrorKind::Protected, Refusal::Protected));
-            }
         }
         self.converge(&target.id, None).await
     }
@@ -412,16 +402,34 @@ impl<'a> Session<'a> {
     /// The loop that every run is.
     async fn converge(&mut self, id: &EnvironmentId, desired: Option<&EnvironmentSpec>) -> Result<()> {
         self.wait_for_saved().await?;
+        // What was accepted does not show at once, and what was seen does not vanish at once.
+        let mut seen = self.run.running.iter().any(|operation| operation.action == Action::Create);
         let mut done: Vec<Step> = Vec::new();
         let mut unsettled_since = None;
         let mut stages = 0;
         while stages < MAX_STAGES {
             let observed = self.read_settled(id, desired).await?;
-            if observed.is_none() && desired.is_some() && !self.creates {
-                // Deleted under our hands. Another environment would not be the one that was to be updated.
-                self.settle(&mut unsettled_since, PROPAGATION_LIMIT, || Refusal::Gone).await?;
-                continue;
+            match (&observed, desired) {
+                // Another environment would not be the one that was to be updated.
+                (None, Some(_)) if !self.creates => {
+                    let limit = if seen { PROPAGATION_LIMIT } else { self.driver.poll_interval };
+                    self.settle(&mut unsettled_since, limit, || Refusal::Gone).await?;
+                    continue;
+                }
+                (None, None) if done.is_empty() && seen => {
+                    match self.settle(&mut unsettled_since, PROPAGATION_LIMIT, || Refusal::Gone).await {
+                        Err(error) if error.kind == ErrorKind::NotFound => return Ok(()),
+                        waited => waited?,
+                    }
+                    continue;
+                }
+                (None, None) if done.is_empty() && self.confirm_gone(id).await?.is_some() => continue,
+                (Some(observed), None) if observed.deletion_protection == Some(true) => {
+                    return Err(self.refuse(ErrorKind::Protected, Refusal::Protected));
+                }
+                (Some(_) | None, Some(_) | None) => {}
             }
+            seen |= observed.is_some();
             let mut steps = self.driver.backend.plan(observed.as_ref(), desired)?;
             if steps.is_empty() {
                 return Ok(());
@@ -444,7 +452,10 @@ impl<'a> Session<'a> {
     async fn settle(&self, since: &mut Option<Duration>, limit: Duration, why: impl Fn() -> Refusal) -> Result<()> {
         let now = self.driver.clock.now();
         if now.saturating_sub(*since.get_or_insert(now)) >= limit {
-            return Err(self.error(ErrorKind::OperationFailed).with_source(why()));
+            let why = why();
+            let gone = matches!(why, Refusal::Gone);
+            let kind = if gone { ErrorKind::NotFound } else { ErrorKind::OperationFailed };
+            return Err(self.error(kind).with_source(why));
         }
         self.pause(self.driver.poll_interval).await
     }
@@ -467,8 +478,11 @@ impl<'a> Session<'a> {
                 }
             })
             .await;
-        // A stop is told as such, with nothing blamed on the steps that it met.
-        self.check()?;
+        let stopped = |failure: &StepFailure| matches!(failure.error.kind, ErrorKind::Cancelled | ErrorKind::TimedOut);
+        if self.known().failures.iter().all(stopped) {
+            // A stop is told as such, with nothing blamed on the steps that it met.
+            self.check()?;
+        }
         if self.known().failures.is_empty() { Ok(()) } else { Err(self.error(ErrorKind::OperationFailed)) }
     }
 
@@ -553,11 +567,15 @@ impl<'a> Session<'a> {
             known.running.push(operation.clone());
         }
         self.save(id);
+        tracing::info!(environment = %id, %step, %operation, "accepted");
         let waited = self.wait(&operation, Some((step, desired))).await?;
         self.known().running.retain(|running| *running != operation);
         self.save(id);
         match waited.failure {
-            None => Ok(()),
+            None => {
+                tracing::info!(environment = %id, %step, "done");
+                Ok(())
+            }
             Some(reason) => Err(self
                 .error_on(ErrorKind::OperationFailed, format!("{id}, {}", step.subject))
                 .with_source(Refusal::Operation(reason))),
@@ -631,7 +649,8 @@ impl<'a> Session<'a> {
 
     /// Waits for what an earlier process saved. That is only a hint: how things stand shows in what is read next.
     async fn wait_for_saved(&self) -> Result<()> {
-        for operation in &self.run.running {
+        let saved = self.known().running.clone();
+        for operation in &saved {
             let ours = self.id.as_ref() == Some(&operation.environment);
             if ours {
                 tracing::info!(environment = %operation.environment, %operation, "resuming");
@@ -711,20 +730,6 @@ impl<'a> Session<'a> {
         known.observed.clone_from(&observed);
         known.fresh = true;
         Ok(observed)
-    }
-
-    /// Reads what should be there. What an operation was just accepted for may take its time to show.
-    async fn read_expected(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
-        let mut unseen_since = None;
-        loop {
-            if let Some(observed) = self.read(id).await? {
-                return Ok(Some(observed));
-            }
-            if self.run.running.is_empty() {
-                return self.confirm_gone(id).await;
-            }
-            self.settle(&mut unseen_since, PROPAGATION_LIMIT, || Refusal::Gone).await?;
-        }
     }
 
     /// Asks again, a little later, whether an environment is gone.

@@ -633,7 +633,7 @@ fn update_of_what_is_being_deleted_makes_no_other() {
     let run = Run::new(POOL_TIME + 2 * POLL, &|_| {});
     assert_kind(&bench.run(bench.driver.delete(&target(&spec), run)), ErrorKind::TimedOut);
     edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Fixed(5));
-    let words = assert_kind(&bench.update(&spec), ErrorKind::OperationFailed);
+    let words = assert_kind(&bench.update(&spec), ErrorKind::NotFound);
     assert!(words.contains("deleted in the meantime"), "{words}");
     assert_eq!(bench.cloud.clusters().len(), 0);
 }
@@ -650,6 +650,33 @@ fn deletes_pools_before_the_cluster_and_again_is_success() {
     assert_converged(&outcome);
     assert!(!outcome.exists());
     assert_eq!(bench.writes().len(), 6);
+}
+
+#[test]
+fn delete_right_after_an_interrupted_creation_leaves_nothing() {
+    for forgetful in [false, true] {
+        let bench = Bench::new();
+        let spec = example_spec("prod");
+        bench.cloud.set_read_lag(Duration::from_secs(60));
+        bench.cloud.set_forgetful(forgetful);
+        let (outcome, _) = cancel_after(&bench, &spec, Duration::from_secs(1));
+        assert!(outcome.exists());
+        let run = Run { running: outcome.running, ..Run::new(HOUR, &|_| {}) };
+        assert_converged(&bench.run(bench.driver.delete(&target(&spec), run)));
+        bench.clock.run(bench.clock.sleep(HOUR)).unwrap();
+        assert_eq!(bench.cloud.clusters().len(), 0, "forgetful: {forgetful}");
+    }
+}
+
+#[test]
+fn a_stop_does_not_hide_what_failed_before_it() {
+    let bench = Bench::new();
+    let spec = with_pools(&["apps"]);
+    let denied = Disturbance::Refused(ErrorKind::QuotaExceeded);
+    bench.fault(FaultOn::Write(Action::Create, Subject::NodePool(pool("apps"))), denied, 1);
+    let (outcome, _) = cancel_after(&bench, &spec, CREATE_CLUSTER_TIME + POOL_TIME / 2);
+    let kinds: Vec<ErrorKind> = outcome.errors().into_iter().map(|error| error.kind).collect();
+    assert_eq!(kinds, [ErrorKind::QuotaExceeded, ErrorKind::Cancelled]);
 }
 
 #[test]
