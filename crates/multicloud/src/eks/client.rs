@@ -161,18 +161,19 @@ impl Session {
 
     /// Sends a request. Where the cloud says that our credentials have ended, it did nothing, so the request is sent
     /// once more with new ones.
-    async fn send<T, E, F>(&self, request: impl Fn() -> F) -> Result<T, Failure>
+    async fn send<T, E, F>(&self, call: &'static str, request: impl Fn() -> F) -> Result<T, Failure>
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
         // Asked here, so that missing credentials are told as such and not as a request that failed somehow.
         self.credentials.resolve().await?;
-        match request().await.map_err(Failure::from) {
+        let failed = |error| Failure::from(error).in_call(call);
+        match request().await.map_err(failed) {
             Err(failure) if failure.expired => {
                 self.credentials.forget().await;
                 self.credentials.resolve().await?;
-                request().await.map_err(Failure::from)
+                request().await.map_err(failed)
             }
             answer => answer,
         }
@@ -182,7 +183,7 @@ impl Session {
     pub(crate) async fn account(&self) -> Result<&AccountId, Failure> {
         self.account
             .get_or_try_init(|| async {
-                let identity = self.send(|| self.sts.get_caller_identity().send()).await?;
+                let identity = self.send("GetCallerIdentity", || self.sts.get_caller_identity().send()).await?;
                 let account = identity.account().ok_or_else(|| Failure::incomplete("account"))?;
                 account.parse().map_err(|error| Failure::new(ErrorKind::Protocol, error))
             })
@@ -206,7 +207,7 @@ impl Session {
 
     /// The cluster.
     pub(crate) async fn cluster(&self, name: &str) -> Result<types::Cluster, Failure> {
-        let answer = self.send(|| self.eks.describe_cluster().name(name).send()).await?;
+        let answer = self.send("DescribeCluster", || self.eks.describe_cluster().name(name).send()).await?;
         answer.cluster.ok_or_else(|| Failure::incomplete("cluster"))
     }
 
@@ -214,7 +215,9 @@ impl Session {
     pub(crate) async fn groups(&self, cluster: &str) -> Result<BTreeMap<String, ObservedGroup>, Failure> {
         let names = pages(|token| async move {
             let page = self
-                .send(|| self.eks.list_nodegroups().cluster_name(cluster).set_next_token(token.clone()).send())
+                .send("ListNodegroups", || {
+                    self.eks.list_nodegroups().cluster_name(cluster).set_next_token(token.clone()).send()
+                })
                 .await?;
             Ok((page.nodegroups.unwrap_or_default(), page.next_token))
         })
@@ -228,16 +231,22 @@ impl Session {
 
     /// One node group.
     pub(crate) async fn group(&self, cluster: &str, name: &str) -> Result<types::Nodegroup, Failure> {
-        let answer =
-            self.send(|| self.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name).send()).await?;
+        let answer = self
+            .send("DescribeNodegroup", || {
+                self.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name).send()
+            })
+            .await?;
         answer.nodegroup.ok_or_else(|| Failure::incomplete("node group"))
     }
 
     /// Every add-on of a cluster.
     pub(crate) async fn addons(&self, cluster: &str) -> Result<BTreeMap<String, ObservedAddon>, Failure> {
         let names = pages(|token| async move {
-            let page =
-                self.send(|| self.eks.list_addons().cluster_name(cluster).set_next_token(token.clone()).send()).await?;
+            let page = self
+                .send("ListAddons", || {
+                    self.eks.list_addons().cluster_name(cluster).set_next_token(token.clone()).send()
+                })
+                .await?;
             Ok((page.addons.unwrap_or_default(), page.next_token))
         })
         .await?;
@@ -250,7 +259,9 @@ impl Session {
 
     /// One add-on.
     pub(crate) async fn addon(&self, cluster: &str, name: &str) -> Result<types::Addon, Failure> {
-        let answer = self.send(|| self.eks.describe_addon().cluster_name(cluster).addon_name(name).send()).await?;
+        let answer = self
+            .send("DescribeAddon", || self.eks.describe_addon().cluster_name(cluster).addon_name(name).send())
+            .await?;
         answer.addon.ok_or_else(|| Failure::incomplete("add-on"))
     }
 
@@ -258,7 +269,9 @@ impl Session {
     pub(crate) async fn access_entries(&self, cluster: &str) -> Result<BTreeMap<String, ObservedAccessEntry>, Failure> {
         let principals = pages(|token| async move {
             let page = self
-                .send(|| self.eks.list_access_entries().cluster_name(cluster).set_next_token(token.clone()).send())
+                .send("ListAccessEntries", || {
+                    self.eks.list_access_entries().cluster_name(cluster).set_next_token(token.clone()).send()
+                })
                 .await?;
             Ok((page.access_entries.unwrap_or_default(), page.next_token))
         })
@@ -272,12 +285,14 @@ impl Session {
 
     async fn access_entry(&self, cluster: &str, principal: &str) -> Result<ObservedAccessEntry, Failure> {
         let answer = self
-            .send(|| self.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal).send())
+            .send("DescribeAccessEntry", || {
+                self.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal).send()
+            })
             .await?;
         let entry = answer.access_entry.ok_or_else(|| Failure::incomplete("access entry"))?;
         let policies = pages(|token| async move {
             let page = self
-                .send(|| {
+                .send("ListAssociatedAccessPolicies", || {
                     let request = self.eks.list_associated_access_policies();
                     request.cluster_name(cluster).principal_arn(principal).set_next_token(token.clone()).send()
                 })
@@ -291,7 +306,7 @@ impl Session {
     /// One update, of the cluster or of a part of it.
     pub(crate) async fn update(&self, cluster: &str, part: &Part, id: &str) -> Result<types::Update, Failure> {
         let answer = self
-            .send(|| {
+            .send("DescribeUpdate", || {
                 let request = self.eks.describe_update().name(cluster).update_id(id);
                 request.set_nodegroup_name(part.group()).set_addon_name(part.addon()).send()
             })
@@ -303,7 +318,7 @@ impl Session {
     pub(crate) async fn running_updates(&self, cluster: &str, part: &Part) -> Result<Vec<String>, Failure> {
         let ids = pages(|token| async move {
             let page = self
-                .send(|| {
+                .send("ListUpdates", || {
                     let request = self.eks.list_updates().name(cluster).set_next_token(token.clone());
                     request.set_nodegroup_name(part.group()).set_addon_name(part.addon()).send()
                 })
@@ -333,28 +348,28 @@ impl Session {
                     let request = eks.update_cluster_version().name(cluster).version(to.to_string());
                     request.set_force(force.then_some(true)).client_request_token(token)
                 };
-                updated(self.send(|| request().send()).await?.update)
+                updated(self.send("UpdateClusterVersion", || request().send()).await?.update)
             }
             EksChange::EncryptSecrets { key_arn } => {
                 let request = || {
                     let request = eks.associate_encryption_config().cluster_name(cluster);
                     request.encryption_config(convert::encryption(key_arn)).client_request_token(token)
                 };
-                updated(self.send(|| request().send()).await?.update)
+                updated(self.send("AssociateEncryptionConfig", || request().send()).await?.update)
             }
             EksChange::DeleteCluster => {
-                by_status(self.send(|| eks.delete_cluster().name(cluster).send()).await?.cluster)
+                by_status(self.send("DeleteCluster", || eks.delete_cluster().name(cluster).send()).await?.cluster)
             }
             EksChange::UpgradeGroup { group, to, force } => {
                 let request = || {
                     let request = eks.update_nodegroup_version().cluster_name(cluster).nodegroup_name(group);
                     request.version(to.to_string()).set_force(force.then_some(true)).client_request_token(token)
                 };
-                updated(self.send(|| request().send()).await?.update)
+                updated(self.send("UpdateNodegroupVersion", || request().send()).await?.update)
             }
             EksChange::DeleteGroup { group } => {
                 let request = || eks.delete_nodegroup().cluster_name(cluster).nodegroup_name(group);
-                by_status(self.send(|| request().send()).await?.nodegroup)
+                by_status(self.send("DeleteNodegroup", || request().send()).await?.nodegroup)
             }
             EksChange::CreateAddon { name, spec, tags } => {
                 let request = || {
@@ -368,7 +383,7 @@ impl Session {
                         .set_tags(Some(convert::map(tags)))
                         .client_request_token(token)
                 };
-                by_status(self.send(|| request().send()).await?.addon)
+                by_status(self.send("CreateAddon", || request().send()).await?.addon)
             }
             EksChange::UpdateAddon { name, spec } => {
                 let request = || {
@@ -381,14 +396,14 @@ impl Session {
                         .resolve_conflicts(convert::resolve_conflicts(spec.resolve_conflicts, false))
                         .client_request_token(token)
                 };
-                updated(self.send(|| request().send()).await?.update)
+                updated(self.send("UpdateAddon", || request().send()).await?.update)
             }
             EksChange::DeleteAddon { name, preserve } => {
                 let request = || {
                     let request = eks.delete_addon().cluster_name(cluster).addon_name(name);
                     request.set_preserve(preserve.then_some(true))
                 };
-                by_status(self.send(|| request().send()).await?.addon)
+                by_status(self.send("DeleteAddon", || request().send()).await?.addon)
             }
             EksChange::CreateAccessEntry { principal, entry_type, kubernetes_groups, username, tags } => {
                 let request = || {
@@ -401,7 +416,7 @@ impl Session {
                         .set_tags(Some(convert::map(tags)))
                         .client_request_token(token)
                 };
-                done(self.send(|| request().send()).await?.access_entry)
+                done(self.send("CreateAccessEntry", || request().send()).await?.access_entry)
             }
             EksChange::UpdateAccessEntry { principal, kubernetes_groups, username } => {
                 let request = || {
@@ -412,35 +427,35 @@ impl Session {
                         .set_username(username.clone())
                         .client_request_token(token)
                 };
-                done(self.send(|| request().send()).await?.access_entry)
+                done(self.send("UpdateAccessEntry", || request().send()).await?.access_entry)
             }
             EksChange::GrantPolicy { principal, policy, scope } => {
                 let request = || {
                     let request = eks.associate_access_policy().cluster_name(cluster).principal_arn(principal);
                     request.policy_arn(policy).access_scope(convert::access_scope(scope))
                 };
-                done(self.send(|| request().send()).await?.associated_access_policy)
+                done(self.send("AssociateAccessPolicy", || request().send()).await?.associated_access_policy)
             }
             // The replies to the rest are empty by description, so that one that was lost on the way looks the same; the
             // driver finds the step open when it reads again.
             EksChange::DeleteAccessEntry { principal } => {
                 let request = || eks.delete_access_entry().cluster_name(cluster).principal_arn(principal);
-                done(Some(self.send(|| request().send()).await?))
+                done(Some(self.send("DeleteAccessEntry", || request().send()).await?))
             }
             EksChange::RevokePolicy { principal, policy } => {
                 let request = || {
                     let request = eks.disassociate_access_policy().cluster_name(cluster).principal_arn(principal);
                     request.policy_arn(policy)
                 };
-                done(Some(self.send(|| request().send()).await?))
+                done(Some(self.send("DisassociateAccessPolicy", || request().send()).await?))
             }
             EksChange::Tag { arn, tags } => {
                 let request = || eks.tag_resource().resource_arn(arn).set_tags(Some(convert::map(tags)));
-                done(Some(self.send(|| request().send()).await?))
+                done(Some(self.send("TagResource", || request().send()).await?))
             }
             EksChange::Untag { arn, keys } => {
                 let request = || eks.untag_resource().resource_arn(arn).set_tag_keys(Some(convert::list(keys)));
-                done(Some(self.send(|| request().send()).await?))
+                done(Some(self.send("UntagResource", || request().send()).await?))
             }
         }
     }
@@ -472,7 +487,7 @@ impl Session {
                 .set_tags(Some(convert::map(&new.tags)))
                 .client_request_token(token)
         };
-        by_status(self.send(|| request().send()).await?.cluster)
+        by_status(self.send("CreateCluster", || request().send()).await?.cluster)
     }
 
     async fn configure_cluster(
@@ -497,7 +512,7 @@ impl Session {
                 ClusterSetting::DeletionProtection(on) => request.deletion_protection(*on),
             }
         };
-        updated(self.send(|| request().send()).await?.update)
+        updated(self.send("UpdateClusterConfig", || request().send()).await?.update)
     }
 
     async fn create_group(&self, cluster: &str, new: &NewGroup, token: &str) -> Result<Accepted, Failure> {
@@ -521,7 +536,7 @@ impl Session {
                 .set_tags(Some(convert::map(&new.tags)))
                 .client_request_token(token)
         };
-        by_status(self.send(|| request().send()).await?.nodegroup)
+        by_status(self.send("CreateNodegroup", || request().send()).await?.nodegroup)
     }
 
     async fn configure_group(&self, cluster: &str, settings: &GroupSettings, token: &str) -> Result<Accepted, Failure> {
@@ -536,7 +551,7 @@ impl Session {
                 .set_update_config(settings.max_surge.map(convert::update_config))
                 .client_request_token(token)
         };
-        updated(self.send(|| request().send()).await?.update)
+        updated(self.send("UpdateNodegroupConfig", || request().send()).await?.update)
     }
 }
 

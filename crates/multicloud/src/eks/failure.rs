@@ -22,6 +22,7 @@ use crate::error::{Error, ErrorChain, ErrorKind, ServerText};
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
+    call: Option<&'static str>,
     request_id: Option<String>,
     source: Box<dyn StdError + Send + Sync>,
     /// The cloud said that the credentials have ended: others may do.
@@ -31,7 +32,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure of our own making: `source` says why.
     pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind, request_id: None, source: source.into(), expired: false }
+        Self { kind, call: None, request_id: None, source: source.into(), expired: false }
     }
 
     /// A reply that says less than the API promises, as one that was cut or came from something in between.
@@ -44,9 +45,14 @@ impl Failure {
         Self { kind, ..self }
     }
 
-    /// The crate's error for this failure.
+    /// The same failure, of the call with that name in EKS's API.
+    pub(crate) fn in_call(self, call: &'static str) -> Self {
+        Self { call: Some(call), ..self }
+    }
+
+    /// The crate's error for this failure: of the call that failed, or if there was none, of `operation`.
     pub(crate) fn of(self, operation: &'static str, subject: impl fmt::Display) -> Error {
-        Error::new(self.kind, BackendKind::Eks, operation, subject)
+        Error::new(self.kind, BackendKind::Eks, self.call.unwrap_or(operation), subject)
             .with_request_id(self.request_id)
             .with_source(self.source)
     }
@@ -99,7 +105,7 @@ where
             SdkError::ServiceError(_) => ServerText::new(&format!("{code}: {message}")),
             _ => ServerText::new(&ErrorChain(&error).to_string()),
         };
-        Self { kind, request_id, source: Box::new(source), expired: is_expired(code) }
+        Self { kind, call: None, request_id, source: Box::new(source), expired: is_expired(code) }
     }
 }
 

@@ -250,12 +250,12 @@ impl Backend for Eks {
             return Err(plan_error(&desired.name, plan::Unplannable::Violation(violation)));
         };
         let account = async { Ok(self.session(&region).await?.account().await?.clone()) };
-        let account = account.await.map_err(|failure: Failure| failure.of("GetCallerIdentity", &desired.name))?;
+        let account = account.await.map_err(|failure: Failure| failure.of("locate", &desired.name))?;
         Ok(EnvironmentId::Eks { account, region, name: desired.name.clone() })
     }
 
     async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
-        self.read_whole(&Place::of(id)?).await.map_err(|failure| failure.of("DescribeCluster", id))
+        self.read_whole(&Place::of(id)?).await.map_err(|failure| failure.of("read", id))
     }
 
     async fn begin(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
@@ -264,8 +264,7 @@ impl Backend for Eks {
         };
         let token = client_request_token(token);
         let accepted = self.send(&Place::of(id)?, change, &token).await;
-        let accepted =
-            accepted.map_err(|failure| failure.of(operation_name(change), format!("{id}, {}", step.subject)))?;
+        let accepted = accepted.map_err(|failure| failure.of("begin", format!("{id}, {}", step.subject)))?;
         Ok(Operation {
             environment: id.clone(),
             subject: step.subject.clone(),
@@ -278,15 +277,15 @@ impl Backend for Eks {
         let id = &operation.environment;
         self.progress(&Place::of(id)?, operation)
             .await
-            .map_err(|failure| failure.of("DescribeUpdate", format!("{id}, {}", operation.subject)))
+            .map_err(|failure| failure.of("poll", format!("{id}, {}", operation.subject)))
     }
 
     async fn find_running(&self, id: &EnvironmentId) -> Result<Vec<Operation>> {
-        self.running(&Place::of(id)?).await.map_err(|failure| failure.of("ListUpdates", id))
+        self.running(&Place::of(id)?).await.map_err(|failure| failure.of("find_running", id))
     }
 
     async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {
-        self.cluster_access(&Place::of(id)?).await.map_err(|failure| failure.of("DescribeCluster", id))
+        self.cluster_access(&Place::of(id)?).await.map_err(|failure| failure.of("access", id))
     }
 }
 
@@ -516,31 +515,6 @@ fn part_of(change: &EksChange) -> Part {
         EksChange::CreateAddon { name, .. }
         | EksChange::UpdateAddon { name, .. }
         | EksChange::DeleteAddon { name, .. } => Part::Addon(name.clone()),
-    }
-}
-
-/// As EKS calls the request.
-fn operation_name(change: &EksChange) -> &'static str {
-    match change {
-        EksChange::CreateCluster(_) => "CreateCluster",
-        EksChange::UpgradeCluster { .. } => "UpdateClusterVersion",
-        EksChange::ConfigureCluster(_) => "UpdateClusterConfig",
-        EksChange::EncryptSecrets { .. } => "AssociateEncryptionConfig",
-        EksChange::DeleteCluster => "DeleteCluster",
-        EksChange::CreateGroup(_) => "CreateNodegroup",
-        EksChange::UpgradeGroup { .. } => "UpdateNodegroupVersion",
-        EksChange::ConfigureGroup(_) => "UpdateNodegroupConfig",
-        EksChange::DeleteGroup { .. } => "DeleteNodegroup",
-        EksChange::CreateAddon { .. } => "CreateAddon",
-        EksChange::UpdateAddon { .. } => "UpdateAddon",
-        EksChange::DeleteAddon { .. } => "DeleteAddon",
-        EksChange::CreateAccessEntry { .. } => "CreateAccessEntry",
-        EksChange::UpdateAccessEntry { .. } => "UpdateAccessEntry",
-        EksChange::DeleteAccessEntry { .. } => "DeleteAccessEntry",
-        EksChange::GrantPolicy { .. } => "AssociateAccessPolicy",
-        EksChange::RevokePolicy { .. } => "DisassociateAccessPolicy",
-        EksChange::Tag { .. } => "TagResource",
-        EksChange::Untag { .. } => "UntagResource",
     }
 }
 
