@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::model::{AttributeType, Model};
-use crate::path::Path;
+use crate::path::{Path, PathStep};
 use crate::schema::Schema;
 use crate::value::{Type, Value};
 
@@ -74,6 +74,21 @@ impl<F> ErasedFunction<F> {
     }
 }
 
+impl<F: Function> ErasedFunction<F> {
+    /// The position of the argument that a path leads into; those of a variadic parameter count one by one.
+    fn position(&self, path: &Path) -> Option<usize> {
+        let Some((PathStep::Attribute(name), rest)) = path.steps().split_first() else { return None };
+        let attributes = &self.parameters.get()?.block.attributes;
+        let at = attributes.iter().position(|attribute| attribute.name == *name)?;
+        match rest.first() {
+            Some(PathStep::Index(index)) if self.function.is_variadic() && at + 1 == attributes.len() => {
+                Some(at + index)
+            }
+            _ => Some(at),
+        }
+    }
+}
+
 impl<F: Function> AnyFunction for ErasedFunction<F> {
     fn summary(&self) -> &'static str {
         self.function.summary()
@@ -94,11 +109,8 @@ impl<F: Function> AnyFunction for ErasedFunction<F> {
     fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
         let attributes = &self.parameters().block.attributes;
         let values = attributes.iter().map(|attribute| attribute.name.to_string()).zip(arguments).collect();
-        let arguments = F::Arguments::from_value(Value::Object(values), &Path::root()).map_err(|error| {
-            let name = error.path.to_string();
-            let at = attributes.iter().position(|attribute| name.starts_with(attribute.name.as_ref()));
-            FunctionError { text: error.message, argument: at }
-        })?;
+        let arguments = F::Arguments::from_value(Value::Object(values), &Path::root())
+            .map_err(|error| FunctionError { text: error.message, argument: self.position(&error.path) })?;
         Ok(self.function.call(arguments)?.encode())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::value::Value;
 
@@ -14,8 +15,9 @@ pub enum PathStep {
     Key(String),
     /// Into a list or tuple, by position from 0.
     Index(usize),
-    /// Into a set, by the element itself. The protocol has no such step: on the wire a path ends at the set.
-    Element(Box<Value>),
+    /// Into a set, by the element itself. The protocol has no such step: on the wire a path ends at the set. Shared,
+    /// so that the paths of all that is in an element do not each hold a copy of it.
+    Element(Arc<Value>),
 }
 
 /// A path from the root of a configuration, plan or state to one value in it.
@@ -51,7 +53,7 @@ impl Path {
     /// This path and one set element further.
     #[must_use]
     pub fn element(&self, element: Value) -> Self {
-        self.step(PathStep::Element(Box::new(element)))
+        self.step(PathStep::Element(Arc::new(element)))
     }
 
     /// This path and one step further.

@@ -55,6 +55,8 @@ use tonic::Request;
 
 use crate::proto::tfplugin6::{self as wire, provider_server::Provider as _};
 use crate::provider::Provider;
+use crate::schema::Block;
+use crate::server::shape::with_empty_blocks;
 use crate::server::{Server, convert};
 use crate::value::{Type, Value, from_state_json};
 
@@ -206,26 +208,29 @@ impl<P: Provider> Core<P> {
     /// The type of a resource's state.
     #[track_caller]
     pub fn resource_type(&self, type_name: &str) -> Type {
-        match self.server.resource_type(type_name) {
-            Some(kind) => kind,
+        self.resource_block(type_name).value_type()
+    }
+
+    #[track_caller]
+    fn resource_block(&self, type_name: &str) -> &Block {
+        match self.server.resource_block(type_name) {
+            Some(block) => block,
             None => panic!("no resource {type_name}"),
         }
     }
 
     /// Validates the provider's configuration.
     pub async fn validate_provider(&self, config: impl Config) -> Vec<Message> {
-        let kind = self.server.config_type();
-        let request =
-            wire::validate_provider_config::Request { config: Some(encoded(&config.into_value(&kind), &kind)) };
+        let config = configured(self.server.config_block(), config);
+        let request = wire::validate_provider_config::Request { config: Some(config) };
         messages(answered(self.server.validate_provider_config(Request::new(request)).await).diagnostics)
     }
 
     /// Configures the provider.
     pub async fn configure(&self, config: impl Config) -> Vec<Message> {
-        let kind = self.server.config_type();
         let request = wire::configure_provider::Request {
             terraform_version: "1.11.4".to_owned(),
-            config: Some(encoded(&config.into_value(&kind), &kind)),
+            config: Some(configured(self.server.config_block(), config)),
             client_capabilities: Some(self.capabilities),
         };
         messages(answered(self.server.configure_provider(Request::new(request)).await).diagnostics)
@@ -233,10 +238,9 @@ impl<P: Provider> Core<P> {
 
     /// Validates a resource's configuration.
     pub async fn validate(&self, type_name: &str, config: impl Config) -> Vec<Message> {
-        let kind = self.resource_type(type_name);
         let request = wire::validate_resource_config::Request {
             type_name: type_name.to_owned(),
-            config: Some(encoded(&config.into_value(&kind), &kind)),
+            config: Some(configured(self.resource_block(type_name), config)),
             client_capabilities: Some(self.capabilities),
         };
         messages(answered(self.server.validate_resource_config(Request::new(request)).await).diagnostics)
@@ -245,7 +249,7 @@ impl<P: Provider> Core<P> {
     /// Plans a create (`prior` is `None`) or an update.
     pub async fn plan(&self, type_name: &str, prior: Option<&Object>, config: impl Config) -> Plan {
         let kind = self.resource_type(type_name);
-        let config = config.into_value(&kind);
+        let config = with_empty_blocks(self.resource_block(type_name), &config.into_value(&kind));
         self.plan_change(type_name, &kind, prior.cloned(), config, Vec::new()).await
     }
 
@@ -382,15 +386,15 @@ impl<P: Provider> Core<P> {
 
     /// Reads a data source.
     pub async fn read_data(&self, type_name: &str, config: impl Config) -> (Value, Vec<Message>) {
-        let Some(kind) = self.server.data_source_type(type_name) else { panic!("no data source {type_name}") };
+        let Some(block) = self.server.data_source_block(type_name) else { panic!("no data source {type_name}") };
         let request = wire::read_data_source::Request {
             type_name: type_name.to_owned(),
-            config: Some(encoded(&config.into_value(&kind), &kind)),
+            config: Some(configured(block, config)),
             provider_meta: None,
             client_capabilities: Some(self.capabilities),
         };
         let response = answered(self.server.read_data_source(Request::new(request)).await);
-        (decoded(response.state.as_ref(), &kind), messages(response.diagnostics))
+        (decoded(response.state.as_ref(), &block.value_type()), messages(response.diagnostics))
     }
 
     /// Opens an ephemeral resource: its values, its private data and when to renew it.
@@ -399,16 +403,16 @@ impl<P: Provider> Core<P> {
         type_name: &str,
         config: impl Config,
     ) -> (Value, Vec<u8>, Option<SystemTime>, Vec<Message>) {
-        let Some(kind) = self.server.ephemeral_type(type_name) else { panic!("no ephemeral resource {type_name}") };
+        let Some(block) = self.server.ephemeral_block(type_name) else { panic!("no ephemeral resource {type_name}") };
         let request = wire::open_ephemeral_resource::Request {
             type_name: type_name.to_owned(),
-            config: Some(encoded(&config.into_value(&kind), &kind)),
+            config: Some(configured(block, config)),
             client_capabilities: Some(self.capabilities),
         };
         let response = answered(self.server.open_ephemeral_resource(Request::new(request)).await);
         let private = response.private.unwrap_or_default().to_vec();
         let renew_at = response.renew_at.map(time);
-        (decoded(response.result.as_ref(), &kind), private, renew_at, messages(response.diagnostics))
+        (decoded(response.result.as_ref(), &block.value_type()), private, renew_at, messages(response.diagnostics))
     }
 
     /// Renews an ephemeral resource: its private data and when to come again.
@@ -448,6 +452,13 @@ impl<P: Provider> Core<P> {
         let identity = identity.zip(kind).map(|(data, kind)| decoded(data.identity_data.as_ref(), &kind));
         (!state.is_null()).then(|| Object { state, private: private.to_vec(), identity })
     }
+}
+
+/// A configuration as core sends it: what is left out is null, and blocks that are left out are an empty collection.
+#[track_caller]
+fn configured(block: &Block, config: impl Config) -> wire::DynamicValue {
+    let kind = block.value_type();
+    encoded(&with_empty_blocks(block, &config.into_value(&kind)), &kind)
 }
 
 #[track_caller]

@@ -10,6 +10,7 @@ mod plan;
 mod set;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::path::{Path, PathStep};
@@ -134,7 +135,7 @@ impl<'a> Place<'a> {
             Step::Attribute(name) => outer.attribute(name.to_owned()),
             Step::Key(key) => outer.key(key),
             Step::Index(index) => outer.index(index),
-            Step::Element(element) => outer.step(PathStep::Element(Box::new(element.clone()))),
+            Step::Element(element) => outer.step(PathStep::Element(Arc::new(element.clone()))),
         }
     }
 

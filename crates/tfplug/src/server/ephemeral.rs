@@ -1,6 +1,8 @@
 //! Ephemeral resources: open, renew, close.
 
+use super::guard::{guarded, interruptible};
 use super::import::unknown_where_computed;
+use super::propose::with_defaults;
 use super::shape::Shape;
 use super::{Inner, convert, unknown_type, validate};
 use crate::call::DeferReason;
@@ -9,6 +11,8 @@ use crate::diagnostic::Diagnostics;
 use crate::ephemeral::AnyEphemeral;
 use crate::proto::tfplugin6 as wire;
 use crate::provider::Provider;
+
+const OPEN: &str = "OpenEphemeralResource";
 
 impl<P: Provider> Inner<P> {
     fn ephemeral(&self, type_name: &str) -> Result<&dyn AnyEphemeral<P::Client>, Diagnostics> {
@@ -47,17 +51,25 @@ impl<P: Provider> Inner<P> {
                 ..Default::default()
             });
         }
-        let opened = ephemeral.open(&call, config.clone()).await?;
+        let opening = ephemeral.open(&call, with_defaults(Shape::of(block), &config));
+        let opened = interruptible(OPEN, &request.type_name, &call, opening).await?;
         let mut diagnostics = call.take_warnings();
         let deferred = self.deferral(&request.type_name, &call, &mut diagnostics);
         if !diagnostics.has_error() {
             let violations = check::ephemeral(block, &config, &opened.result);
             diagnostics.extend(check::diagnostics(&request.type_name, "open", violations));
         }
+        let result = convert::dynamic(&opened.result, &kind);
+        if diagnostics.has_error() || result.is_err() {
+            // Core never closes what was not opened without errors.
+            let closed = guarded(OPEN, &request.type_name, ephemeral.close(&call)).await;
+            diagnostics.extend(closed.err().into_iter().chain(result.err()).flatten());
+            return Err(diagnostics);
+        }
         Ok(wire::open_ephemeral_resource::Response {
             diagnostics: convert::diagnostics(diagnostics),
             renew_at: opened.renew_at.map(convert::timestamp),
-            result: Some(convert::dynamic(&opened.result, &kind)?),
+            result: result.ok(),
             private: Some(call.private().to_bytes().into()),
             deferred,
         })

@@ -1,11 +1,18 @@
-//! What every call is wrapped in: a log span, and a net that turns a panic into a diagnostic.
+//! What every call is wrapped in: a log span, a net that turns a panic into a diagnostic, and an end for handlers that
+//! ignore an interrupt.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tracing::Instrument;
 
+use crate::call::Call;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+
+/// How long a handler may go on after an interrupt before it is given up. Core asks again after a second Ctrl-C and then
+/// waits 5 seconds: this stays below.
+const CANCEL_GRACE: Duration = Duration::from_secs(4);
 
 /// Runs one call. A panic in it becomes an error that says where, and harms no other call.
 pub(crate) async fn guarded<T>(
@@ -31,5 +38,37 @@ pub(crate) async fn guarded<T>(
             ),
         )
         .into())
+    })
+}
+
+/// Runs a handler; once the user has interrupted, only for [`CANCEL_GRACE`] more. Where it fails, what it has warned of
+/// comes with the errors.
+pub(crate) async fn interruptible<C, T>(
+    rpc: &'static str,
+    subject: &str,
+    call: &Call<C>,
+    handler: impl Future<Output = Result<T, Diagnostics>>,
+) -> Result<T, Diagnostics> {
+    let given_up = async {
+        call.cancelled().cancelled().await;
+        tokio::time::sleep(CANCEL_GRACE).await;
+        Err(Diagnostic::error(
+            format!("Interrupted in {rpc} of {subject}"),
+            "The operation was interrupted and did not stop by itself in time. What was known of the object is in \
+             the state: plan again to see what is left to do.",
+        )
+        .into())
+    };
+    let raced = async {
+        tokio::select! {
+            biased;
+            outcome = handler => outcome,
+            outcome = given_up => outcome,
+        }
+    };
+    guarded(rpc, subject, raced).await.map_err(|errors| {
+        let mut diagnostics = call.take_warnings();
+        diagnostics.extend(errors);
+        diagnostics
     })
 }

@@ -1,17 +1,19 @@
 //! Reading what exists: refresh, data sources, import, move, upgrades of stored state, generated configuration.
 
+use super::guard::interruptible;
 use super::plan::cannot_defer;
-use super::shape::{Member, Shape, map_objects, part};
+use super::propose::with_defaults;
+use super::shape::{Member, Shape, has_spelling, map_objects, part, with_empty_blocks};
 use super::write_only::without_write_only;
 use super::{Inner, convert, unknown_type};
 use crate::call::{Call, DeferReason};
 use crate::check;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::proto::tfplugin6 as wire;
+use crate::proto::{Bytes, tfplugin6 as wire};
 use crate::provider::Provider;
 use crate::resource::{ImportId, MoveSource};
 use crate::schema::Presence;
-use crate::value::Value;
+use crate::value::{Type, Value};
 
 impl<P: Provider> Inner<P> {
     pub(super) async fn read(
@@ -32,7 +34,8 @@ impl<P: Provider> Inner<P> {
                 diagnostics: Vec::new(),
             });
         }
-        let read = resource.read(&call, current.clone()).await?;
+        let reading = resource.read(&call, current.clone());
+        let read = interruptible("ReadResource", &request.type_name, &call, reading).await?;
         let mut diagnostics = call.take_warnings();
         let deferred = self.deferral(&request.type_name, &call, &mut diagnostics);
         let state = match read {
@@ -82,7 +85,8 @@ impl<P: Provider> Inner<P> {
                 deferred: Some(convert::deferred(DeferReason::ProviderConfigUnknown)),
             });
         }
-        let state = source.read(&call, config.clone()).await?;
+        let reading = source.read(&call, with_defaults(Shape::of(block), &config));
+        let state = interruptible("ReadDataSource", &request.type_name, &call, reading).await?;
         let mut diagnostics = call.take_warnings();
         let deferred = self.deferral(&request.type_name, &call, &mut diagnostics);
         if !diagnostics.has_error() {
@@ -108,7 +112,21 @@ impl<P: Provider> Inner<P> {
             None => ImportId::Id(request.id),
         };
         let call = self.call(request.client_capabilities, &[]);
-        let state = resource.import(&call, id).await?;
+        if self.is_deferred(call.capabilities()) {
+            let imported = wire::import_resource_state::ImportedResource {
+                type_name: request.type_name,
+                state: Some(convert::dynamic(&nothing_known(resource.state_type()), resource.state_type())?),
+                private: Bytes::new(),
+                identity: request.identity,
+            };
+            return Ok(wire::import_resource_state::Response {
+                imported_resources: vec![imported],
+                deferred: Some(convert::deferred(DeferReason::ProviderConfigUnknown)),
+                diagnostics: Vec::new(),
+            });
+        }
+        let importing = resource.import(&call, id);
+        let state = interruptible("ImportResourceState", &request.type_name, &call, importing).await?;
         let state = without_write_only(block, state).unknown_as_null();
         let identity = resource.identity(&state)?.or(given);
         let mut diagnostics = call.take_warnings();
@@ -173,6 +191,7 @@ impl<P: Provider> Inner<P> {
         let json = raw_json(&request.type_name, request.raw_state.as_ref())?;
         let block = &resource.schema().block;
         let state = without_write_only(block, resource.upgrade(request.version, json)?);
+        let state = with_empty_blocks(block, &state);
         let violations = check::import(block, &state);
         Ok(wire::upgrade_resource_state::Response {
             upgraded_state: Some(convert::dynamic(&state, resource.state_type())?),
@@ -235,6 +254,21 @@ fn raw_json<'r>(type_name: &str, raw: Option<&'r wire::RawState>) -> Result<&'r 
     }
 }
 
+/// An object whose parts are all unknown.
+fn nothing_known(kind: &Type) -> Value {
+    match kind {
+        Type::Object(object) => Value::object(object.attributes.keys().map(|name| (name.as_str(), Value::unknown()))),
+        Type::Bool
+        | Type::Number
+        | Type::String
+        | Type::Dynamic
+        | Type::List(_)
+        | Type::Set(_)
+        | Type::Map(_)
+        | Type::Tuple(_) => Value::unknown(),
+    }
+}
+
 /// What was read, with the state's own spelling wherever both mean the same.
 fn keep_spelling(shape: Shape<'_>, read: Value, current: &Value) -> Value {
     let Value::Object(mut values) = read else { return read };
@@ -261,13 +295,6 @@ fn keep_spelling(shape: Shape<'_>, read: Value, current: &Value) -> Value {
         }
     }
     Value::Object(values)
-}
-
-fn has_spelling(shape: Shape<'_>) -> bool {
-    shape.members().any(|member| {
-        matches!(member, Member::Attribute(attribute) if attribute.same_meaning.is_some())
-            || member.objects().is_some_and(|(_, inner)| has_spelling(inner))
-    })
 }
 
 /// A state with nothing in it that a configuration may not or should not set.

@@ -12,7 +12,7 @@ mod import;
 mod plan;
 mod propose;
 mod schemas;
-mod shape;
+pub(crate) mod shape;
 mod streams;
 mod validate;
 mod write_only;
@@ -28,7 +28,7 @@ use crate::model::Model;
 use crate::proto::tfplugin6 as wire;
 use crate::provider::{Configure, Offers, Provider};
 use crate::resource::{AnyResource, typed};
-use crate::schema::{Schema, SchemaError};
+use crate::schema::{Block, Schema, SchemaError};
 use crate::value::Type;
 
 /// Serves a [`Provider`] over the plugin protocol. Cloning it is cheap; clones are the same server.
@@ -76,24 +76,24 @@ impl<P: Provider> Server<P> {
 
 /// The types of what is offered, for the stand-in of core in [`crate::testing`].
 impl<P: Provider> Server<P> {
-    pub(crate) fn config_type(&self) -> Type {
-        self.0.config_schema().block.value_type()
+    pub(crate) fn config_block(&self) -> &Block {
+        &self.0.config_schema().block
     }
 
-    pub(crate) fn resource_type(&self, type_name: &str) -> Option<Type> {
-        self.0.offers().resources.get(type_name).map(|resource| resource.state_type().clone())
+    pub(crate) fn resource_block(&self, type_name: &str) -> Option<&Block> {
+        self.0.offers().resources.get(type_name).map(|resource| &resource.schema().block)
     }
 
     pub(crate) fn identity_type(&self, type_name: &str) -> Option<Type> {
         self.0.offers().resources.get(type_name)?.identity_schema().map(|schema| schema.block.value_type())
     }
 
-    pub(crate) fn data_source_type(&self, type_name: &str) -> Option<Type> {
-        self.0.offers().data_sources.get(type_name).map(|source| source.schema().block.value_type())
+    pub(crate) fn data_source_block(&self, type_name: &str) -> Option<&Block> {
+        self.0.offers().data_sources.get(type_name).map(|source| &source.schema().block)
     }
 
-    pub(crate) fn ephemeral_type(&self, type_name: &str) -> Option<Type> {
-        self.0.offers().ephemeral_resources.get(type_name).map(|ephemeral| ephemeral.schema().block.value_type())
+    pub(crate) fn ephemeral_block(&self, type_name: &str) -> Option<&Block> {
+        self.0.offers().ephemeral_resources.get(type_name).map(|ephemeral| &ephemeral.schema().block)
     }
 }
 

@@ -1,13 +1,17 @@
 //! Planning: core asks what a change would do.
 
+use super::guard::interruptible;
 use super::{Inner, convert, propose};
 use crate::call::DeferReason;
 use crate::check;
 use crate::diagnostic::Diagnostics;
+use crate::path::{Path, PathStep};
 use crate::proto::tfplugin6 as wire;
 use crate::provider::Provider;
 use crate::resource::Change;
 use crate::value::Value;
+
+const RPC: &str = "PlanResourceChange";
 
 impl<P: Provider> Inner<P> {
     pub(super) async fn plan(
@@ -25,7 +29,7 @@ impl<P: Provider> Inner<P> {
 
         let is_destroy = convert::value(request.proposed_new_state.as_ref(), kind)?.is_null();
         if is_destroy {
-            resource.plan_delete(&call, prior).await?;
+            interruptible(RPC, &request.type_name, &call, resource.plan_delete(&call, prior)).await?;
             return Ok(wire::plan_resource_change::Response {
                 planned_state: Some(convert::dynamic(&Value::Null, kind)?),
                 planned_private: call.private().to_bytes().into(),
@@ -43,15 +47,14 @@ impl<P: Provider> Inner<P> {
             plan: proposal.plan,
             replace: proposal.replace,
         };
-        if !diagnostics.has_error() {
-            change = resource.plan(&call, change).await?;
+        // Without its configuration the provider's own planning would have nothing to work with.
+        let is_deferred = self.is_deferred(call.capabilities());
+        if !diagnostics.has_error() && !is_deferred {
+            change = interruptible(RPC, &request.type_name, &call, resource.plan(&call, change)).await?;
         }
         diagnostics.extend(call.take_warnings());
 
-        let deferred = match call.deferred() {
-            None if self.is_deferred(call.capabilities()) => Some(DeferReason::ProviderConfigUnknown),
-            reason => reason,
-        };
+        let deferred = if is_deferred { Some(DeferReason::ProviderConfigUnknown) } else { call.deferred() };
         if let Some(reason) = deferred
             && !call.capabilities().deferral
         {
@@ -64,12 +67,14 @@ impl<P: Provider> Inner<P> {
             }
             diagnostics.extend(check::diagnostics(&request.type_name, "plan", violations));
         }
-        let mut replace = change.replace;
+        let mut replace: Vec<Path> = change.replace.iter().map(up_to_set).collect();
         replace.sort();
         replace.dedup();
+        // The identity of an object that is yet to be made is not known.
+        let is_kept = !prior.is_null() && replace.is_empty();
         let planned_identity =
             match convert::identity_value(request.prior_identity.as_ref(), resource.identity_schema())? {
-                Some(_) if replace.is_empty() => request.prior_identity,
+                Some(_) if is_kept => request.prior_identity,
                 _ => None,
             };
         Ok(wire::plan_resource_change::Response {
@@ -82,6 +87,13 @@ impl<P: Provider> Inner<P> {
             planned_identity,
         })
     }
+}
+
+/// The path as the protocol has it, which knows no steps into a set.
+fn up_to_set(path: &Path) -> Path {
+    let is_in_set = |step: &&PathStep| matches!(step, PathStep::Element(_));
+    let steps = path.steps().iter().take_while(|step| !is_in_set(step));
+    steps.fold(Path::root(), |path, step| path.step(step.clone()))
 }
 
 /// Says what is missing where core cannot put a change off.

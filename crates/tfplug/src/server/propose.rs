@@ -26,12 +26,16 @@ pub(crate) fn propose(block: &Block, config: &Value, prior: &Value, diagnostics:
     let shape = Shape::of(block);
     let config = with_defaults(shape, config);
     let unmarked = build(shape, &Path::root(), &config, prior, None);
-    let mut plan = if &unmarked == prior {
-        unmarked
-    } else {
-        let marking = Marking { proposed: &unmarked, prior };
-        build(shape, &Path::root(), &config, prior, Some(&marking))
-    };
+    let mut plan = unmarked;
+    let mut is_settled = &plan == prior;
+    // Again for what depends on something that has just become unknown. Each round makes more unknown, so that there
+    // are at most as many as there are computed attributes.
+    while !is_settled {
+        let marking = Marking { proposed: &plan, prior };
+        let marked = build(shape, &Path::root(), &config, prior, Some(&marking));
+        is_settled = marked == plan || !has_dependents(shape);
+        plan = marked;
+    }
     let mut replace = Vec::new();
     let mut modifying = Modifying { is_update: !prior.is_null(), replace: &mut replace, diagnostics };
     modify(shape, &Path::root(), &config, prior, &mut plan, &mut modifying);
@@ -39,13 +43,13 @@ pub(crate) fn propose(block: &Block, config: &Value, prior: &Value, diagnostics:
 }
 
 /// The configuration with defaults where it is null, and without write-only values.
-fn with_defaults(shape: Shape<'_>, config: &Value) -> Value {
+pub(super) fn with_defaults(shape: Shape<'_>, config: &Value) -> Value {
     let Value::Object(_) = config else { return config.clone() };
     let filled = shape.members().map(|member| {
         let name = member.name();
         let value = part(config, name);
         let filled = match member {
-            Member::Attribute(attribute) if attribute.write_only => Value::Null,
+            Member::Attribute(attribute) if attribute.write_only && !value.is_null() => Value::Null,
             Member::Attribute(Attribute { default: Some(default), .. }) if value.is_null() => default.value(),
             Member::Attribute(_) | Member::Block(_) => match member.objects() {
                 Some((nesting, inner)) => map_objects(nesting, value, |object| with_defaults(inner, object)),
@@ -88,6 +92,10 @@ fn build_member(
     let prior = part(prior_object, member.name());
     if let Member::Attribute(attribute) = member {
         if config.is_null() {
+            if !attribute.presence.is_computed() || attribute.write_only {
+                // As it is: where the type is dynamic, a null may have a type of its own.
+                return config.clone();
+            }
             return unconfigured(attribute, path, prior, prior_object.is_null(), marking);
         }
         if let Some(same_meaning) = attribute.same_meaning
@@ -109,7 +117,7 @@ fn build_member(
     }
 }
 
-/// The planned value of an attribute that the configuration leaves null.
+/// The planned value of a computed attribute that the configuration leaves null.
 fn unconfigured(
     attribute: &Attribute,
     path: &Path,
@@ -117,9 +125,6 @@ fn unconfigured(
     is_new: bool,
     marking: Option<&Marking<'_>>,
 ) -> Value {
-    if !attribute.presence.is_computed() || attribute.write_only {
-        return Value::Null;
-    }
     let Some(marking) = marking else { return prior.clone() };
     let changes = is_new
         || match &attribute.change {
@@ -238,6 +243,13 @@ fn modify_objects(
 
 fn set_elements(value: &Value) -> Vec<&Value> {
     if let Value::Set(elements) = value { elements.iter().collect() } else { Vec::new() }
+}
+
+fn has_dependents(shape: Shape<'_>) -> bool {
+    shape.members().any(|member| {
+        matches!(member, Member::Attribute(attribute) if matches!(attribute.change, Change::DependsOn(_)))
+            || member.objects().is_some_and(|(_, inner)| has_dependents(inner))
+    })
 }
 
 fn has_modifiers(shape: Shape<'_>) -> bool {

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use prost::Message as _;
+
 use super::{Inner, convert};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::function::FunctionError;
@@ -9,6 +11,9 @@ use crate::proto::tfplugin6 as wire;
 use crate::provider::Provider;
 use crate::schema::{SchemaError, SchemaUse, check_descriptions, check_provider_schemas};
 use crate::value::{Type, Value};
+
+/// The largest answer to GetProviderSchema that core takes.
+const SCHEMAS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What this server does beyond the protocol's basics.
 const CAPABILITIES: wire::ServerCapabilities = wire::ServerCapabilities {
@@ -84,7 +89,7 @@ impl<P: Provider> Inner<P> {
         if errors.has_error() {
             return Err(errors);
         }
-        Ok(wire::get_provider_schema::Response {
+        let response = wire::get_provider_schema::Response {
             provider: Some(convert::schema(self.config_schema())),
             resource_schemas: offers
                 .resources
@@ -119,7 +124,15 @@ impl<P: Provider> Inner<P> {
             diagnostics: Vec::new(),
             provider_meta: None,
             server_capabilities: Some(CAPABILITIES),
-        })
+        };
+        let size = response.encoded_len();
+        if size > SCHEMAS_BYTES_MAX {
+            let detail = format!(
+                "They are {size} bytes, of which Terraform takes {SCHEMAS_BYTES_MAX}. This is a bug of the provider."
+            );
+            return Err(Diagnostic::error("The schemas are too large", detail).into());
+        }
+        Ok(response)
     }
 
     pub(super) fn identity_schemas(&self) -> wire::get_resource_identity_schemas::Response {

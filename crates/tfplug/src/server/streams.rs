@@ -9,14 +9,16 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
+use super::write_only::without_write_only;
 use super::{Inner, convert, guard, unknown_type, validate};
 use crate::action::{ActionProgress, AnyAction};
 use crate::call::DeferReason;
+use crate::check;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::list::{AnyList, ListRequest, Listed};
 use crate::proto::tfplugin6 as wire;
 use crate::provider::Provider;
-use crate::schema::Schema;
+use crate::resource::AnyResource;
 use crate::value::Value;
 
 /// A stream of answers.
@@ -66,7 +68,7 @@ async fn send_objects<P: Provider>(
                 () = abandoned.cancelled() => None,
             };
             let Some(listed) = listed else { break };
-            let event = event(listed, resource.identity_schema(), resource.state_type())?;
+            let event = event(listed, resource, request.include_resource_object)?;
             if events.send(Ok(event)).await.is_err() {
                 break;
             }
@@ -80,16 +82,23 @@ async fn send_objects<P: Provider>(
     forwarded.and(listed)
 }
 
-fn event(
+fn event<C>(
     listed: Listed<Value, Value>,
-    identity: Option<&Schema>,
-    kind: &crate::value::Type,
+    resource: &dyn AnyResource<C>,
+    include_state: bool,
 ) -> Result<wire::list_resource::Event, Diagnostics> {
+    let block = &resource.schema().block;
+    let mut diagnostics: Diagnostics = listed.warnings.into_iter().collect();
+    let state = listed.state.filter(|_| include_state).map(|state| without_write_only(block, state));
+    if let Some(state) = &state {
+        let violations = check::import(block, state);
+        diagnostics.extend(check::diagnostics(&listed.display_name, "list", violations));
+    }
     Ok(wire::list_resource::Event {
-        identity: convert::identity(Some(&listed.identity), identity)?,
+        identity: convert::identity(Some(&listed.identity), resource.identity_schema())?,
         display_name: listed.display_name,
-        resource_object: listed.state.map(|state| convert::dynamic(&state, kind)).transpose()?,
-        diagnostic: convert::diagnostics(listed.warnings.into_iter().collect()),
+        resource_object: state.map(|state| convert::dynamic(&state, resource.state_type())).transpose()?,
+        diagnostic: convert::diagnostics(diagnostics),
     })
 }
 

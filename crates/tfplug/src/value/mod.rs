@@ -13,6 +13,7 @@ mod set;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
@@ -344,7 +345,7 @@ fn attribute_step(name: &str) -> PathStep {
 }
 
 fn element_step(element: &Value) -> PathStep {
-    PathStep::Element(Box::new(element.clone()))
+    PathStep::Element(Arc::new(element.clone()))
 }
 
 fn wanted(kind: &Type) -> &'static str {
