@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use multicloud::eks::{AwsSettings, Eks, LogType};
+use multicloud::eks::{AddonSpec, AwsSettings, Eks, LogType};
 use multicloud::environment::{CloudSpec, PoolMode, PoolSize, Status, Taint, TaintEffect};
 use multicloud::{
     Driver, EnvironmentSpec, ErrorChain, ErrorKind, Jitter, Outcome, PoolName, Run, Secret, Target, TokioClock,
@@ -176,6 +176,12 @@ async fn whole_life() {
     elsewhere.id = "eks/210987654321/us-east-1/workload-aws-east".parse().unwrap();
     let refused = bench.driver.delete(&elsewhere, Run::new(TIMEOUT, &|_| {})).await;
     assert_eq!(refused.errors()[0].kind, ErrorKind::NotOwned);
+
+    // What an endpoint does not have is refused, and is in nobody's way.
+    let CloudSpec::Eks(eks) = &mut bench.spec.cloud else { panic!("not an EKS spec") };
+    eks.addons.insert("vpc-cni".to_owned(), AddonSpec::default());
+    let refused = bench.driver.update(&bench.target, &bench.spec, Run::new(TIMEOUT, &|_| {})).await;
+    assert_eq!(refused.errors().first().map(|error| error.kind), Some(ErrorKind::Unsupported), "{refused:?}");
 
     assert_converged(&bench.driver.delete(&bench.target, Run::new(TIMEOUT, &|_| {})).await);
     assert!(bench.driver.read(&bench.target.id).await.expect("reading").is_none());

@@ -486,12 +486,15 @@ async fn a_role_is_assumed_and_renewed_with_the_settings_sts() {
     let driver = driver(&world, settings);
     assert_converged(&driver.create(&spec("prod"), Run::new(TIMEOUT, &|_| {})).await);
     assert_eq!(world.requests()[0], "AssumeRole");
+    // STS that does not answer at once is asked again.
+    world.faults(json!([{ "operation": "AssumeRole", "fault": "unavailable" }]));
     // Keys that were given out and ended are replaced once, and the request is sent again.
     world.faults(json!([{ "operation": "DescribeCluster", "fault": "expired_token" }]));
     let before = world.requests().len();
     let id: EnvironmentId = format!("eks/{ACCOUNT}/{REGION}/prod").parse().unwrap();
     driver.read(&id).await.expect("reading").expect("it exists");
-    assert_eq!(world.requests()[before..before + 3], ["DescribeCluster", "AssumeRole", "DescribeCluster"]);
+    let asked = ["DescribeCluster", "AssumeRole", "AssumeRole", "DescribeCluster"];
+    assert_eq!(world.requests()[before..before + 4], asked);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -131,9 +131,11 @@ impl Session {
             Some(url) => url.clone(),
             None => default_sts_endpoint(&sdk).await?,
         };
+        // Asking for credentials changes nothing, so the SDK may ask again.
+        let anonymous = sdk.clone().into_builder().retry_config(RetryConfig::standard());
         let anonymous = match &sts_override {
-            Some(url) => sdk.clone().into_builder().endpoint_url(url).build(),
-            None => sdk.clone(),
+            Some(url) => anonymous.endpoint_url(url).build(),
+            None => anonymous.build(),
         };
         let credentials = Arc::new(CredentialChain::new(settings, &anonymous, clock.clone()));
 

@@ -99,13 +99,13 @@ impl Eks {
             if !convert::has_part(&tags, ADDONS_PART) {
                 return Ok(None);
             }
-            session.addons(name).await.map(Some)
+            unsupported_is_none(session.addons(name).await).map(Some)
         };
         let access_entries = async {
             if !convert::has_part(&tags, ACCESS_PART) {
                 return Ok(None);
             }
-            session.access_entries(name).await.map(Some)
+            unsupported_is_none(session.access_entries(name).await).map(Some)
         };
         let parts = futures::try_join!(session.groups(name), addons, access_entries);
         match parts {
@@ -427,6 +427,15 @@ fn update_progress(update: Result<aws_sdk_eks::types::Update, Failure>) -> Resul
         // Forgotten, or asked of an endpoint that has no such call.
         Err(failure) if matches!(failure.kind, ErrorKind::NotFound | ErrorKind::Unsupported) => Ok(Progress::Unknown),
         Err(failure) => Err(failure),
+    }
+}
+
+/// An endpoint that has no calls for a sort of part has no such parts. It was configured there, and refused; reading and
+/// deleting the rest goes on.
+fn unsupported_is_none<T: Default>(answer: Result<T, Failure>) -> Result<T, Failure> {
+    match answer {
+        Err(failure) if failure.kind == ErrorKind::Unsupported => Ok(T::default()),
+        answer => answer,
     }
 }
 

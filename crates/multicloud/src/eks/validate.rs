@@ -239,8 +239,9 @@ fn cluster(desired: &EnvironmentSpec, eks: &EksSpec, found: &mut Violations) {
     }
     for (name, addon) in &eks.addons {
         let path = FieldPath::of("eks.addons").key(name);
-        if name.is_empty() {
-            found.at(path.clone(), "an add-on needs a name", "use a name such as \"vpc-cni\"");
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        if name.is_empty() || !name.chars().all(allowed) {
+            found.at(path.clone(), format!("{name:?} is not an add-on's name"), "use a name such as \"vpc-cni\"");
         }
         if let Some(role) = &addon.service_account_role_arn {
             found.arn(path.then("service_account_role_arn"), role, ":role/", ROLE);
