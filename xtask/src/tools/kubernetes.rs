@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Missing, Tool, cache};
 use crate::{process, workspace};
 
-/// The release that the tests run. 1.34 is the last that starts on machines with the first version of cgroups.
+/// The release that the tests run: the last whose nodes run on version 1 of cgroups, too, unless told otherwise.
 const VERSION: &str = "1.34.4";
 
 const MODULE: &str = "k8s.io/kubernetes";
@@ -41,7 +41,7 @@ fn build(folder: &Path) -> Result<()> {
     let (major, rest) = VERSION.split_once('.').context("a version is made of numbers")?;
     let (minor, _) = rest.split_once('.').context("a version is made of three numbers")?;
     let stamp = "k8s.io/component-base/version";
-    // Without the stamp the server calls itself v0.0.0, which clients refuse.
+    // Without the stamp the server calls itself v0.0.0.
     let stamps =
         format!("-s -w -X {stamp}.gitVersion=v{VERSION} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor}");
     for (name, package) in PROGRAMS {
@@ -77,7 +77,8 @@ fn wrapper(released: &str) -> Result<String> {
     ensure!(!libraries.is_empty(), "the go.mod of {MODULE} replaces no library of its own");
     let go = released.lines().find(|line| line.starts_with("go ")).context("the go.mod names no version of Go")?;
     let (_, published) = VERSION.split_once('.').context("a version is made of numbers")?;
-    let mut manifest = format!("module multicloud.invalid/kubernetes\n\n{go}\n\nrequire {MODULE} v{VERSION}\n\nreplace (\n");
+    let mut manifest =
+        format!("module multicloud.invalid/kubernetes\n\n{go}\n\nrequire {MODULE} v{VERSION}\n\nreplace (\n");
     for library in libraries {
         manifest += &format!("\t{library} => {library} v0.{published}\n");
     }

@@ -33,11 +33,8 @@ pub(crate) fn ensure() -> Result<Tool> {
 
 fn build(folder: &Path) -> Result<()> {
     println!("building the provider hashicorp/kubernetes {VERSION} (once, some minutes) …");
-    process::output(
-        Command::new("go")
-            .env("GOBIN", folder)
-            .env("CGO_ENABLED", "0")
-            .args(["install", "-trimpath", "-ldflags", "-s -w", &format!("{MODULE}@{REVISION}")]),
-    )?;
+    let module = format!("{MODULE}@{REVISION}");
+    let arguments = ["install", "-trimpath", "-ldflags", "-s -w", &module];
+    process::output(Command::new("go").env("GOBIN", folder).env("CGO_ENABLED", "0").args(arguments))?;
     Ok(())
 }
