@@ -554,3 +554,52 @@ fn other_cloud(desired: &EnvironmentSpec) -> Violation {
 fn validate_region() -> Violation {
     Violation::new(FieldPath::of("region"), "an EKS environment needs a region", "set it, such as \"us-east-1\"")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_look_at_survives_as_text() {
+        let (group, addon) = (|| Part::Group("apps-1a2b3c4d".to_owned()), || Part::Addon("vpc-cni".to_owned()));
+        let references = [
+            Reference::Done,
+            Reference::Update(Part::Cluster, "u-1".to_owned()),
+            Reference::Update(group(), "u-2".to_owned()),
+            Reference::Update(addon(), "u-3".to_owned()),
+            Reference::Status(Part::Cluster),
+            Reference::Status(group()),
+            Reference::Status(addon()),
+        ];
+        for reference in references {
+            assert_eq!(Reference::parse(reference.to_text().as_deref()), reference);
+        }
+        assert_eq!(Reference::parse(Some("a/b/c/d/e")), Reference::Status(Part::Cluster));
+    }
+
+    #[test]
+    fn tokens_have_the_length_that_eks_takes() {
+        let uuid = IdempotencyToken::random();
+        assert_eq!(client_request_token(&uuid), uuid.as_str());
+        for text in ["short", &"long".repeat(50), "with a space, and more than thirty-three letters"] {
+            let token = client_request_token(&IdempotencyToken::new(text));
+            assert_eq!(token.len(), 36, "{text}");
+            assert_eq!(token, client_request_token(&IdempotencyToken::new(text)), "the same each time");
+        }
+    }
+
+    #[test]
+    fn a_status_ends_a_wait_only_where_it_says_enough() {
+        let failed = |progress| matches!(progress, Progress::Failed(_));
+        let progress = |state, action| status_progress(state, None, action);
+        assert_eq!(progress(State::Creating, Action::Create), Progress::Running);
+        assert_eq!(progress(State::Works, Action::Create), Progress::Done);
+        assert!(failed(progress(State::CreateFailed, Action::Create)));
+        assert!(failed(progress(State::DeleteFailed, Action::Delete)));
+        assert_eq!(progress(State::Deleting, Action::Delete), Progress::Running);
+        // It may not show yet that it is being deleted, or changed.
+        assert_eq!(progress(State::Works, Action::Delete), Progress::Unknown);
+        assert_eq!(progress(State::Works, Action::Update), Progress::Unknown);
+        assert_eq!(progress(State::Updating, Action::Upgrade), Progress::Running);
+    }
+}

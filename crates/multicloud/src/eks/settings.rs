@@ -1,6 +1,7 @@
 //! How to reach AWS: the account's side of the provider's `aws = {}` block. Plain data; nothing here is resolved,
 //! read or opened before the first call that needs it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::secret::Secret;
 
 /// Where AWS is and who asks. Everything is optional; what is left out comes from the environment and the shared
 /// files, as the AWS tools take it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct AwsSettings {
     /// The region that callers may take for environments that name none. Every call goes to its environment's region.
     pub region: Option<String>,
@@ -38,6 +39,21 @@ pub struct AwsSettings {
     pub proxy: Option<String>,
     /// How long to wait between two looks at a running operation, instead of this backend's own choice.
     pub poll_interval: Option<Duration>,
+}
+
+impl fmt::Debug for AwsSettings {
+    /// Leaves out what may hold a password, and what says little.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsSettings")
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .field("sts_endpoint", &self.sts_endpoint)
+            .field("profile", &self.profile)
+            .field("access_key", &self.access_key)
+            .field("assume_role", &self.assume_role)
+            .field("assume_role_with_web_identity", &self.assume_role_with_web_identity)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `sts:AssumeRole`, with the credentials that the rest of the settings give.
@@ -82,6 +98,7 @@ mod tests {
             access_key: Some("AKID".to_owned()),
             secret_key: Some(Secret::new("canary-1")),
             token: Some(Secret::new("canary-2")),
+            proxy: Some("http://user:canary-4@proxy:3128".to_owned()),
             assume_role_with_web_identity: Some(AssumeRoleWithWebIdentity {
                 token: Some(Secret::new("canary-3")),
                 ..AssumeRoleWithWebIdentity::default()
