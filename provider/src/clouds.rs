@@ -7,7 +7,7 @@ use multicloud::{BackendKind, Driver, Jitter, Owner, TokioClock};
 use tfplug::{Diagnostic, Diagnostics, Path};
 
 /// The variable that names the owner where the configuration does not.
-pub const OWNER_VARIABLE: &str = "MULTICLOUD_OWNER";
+pub(crate) const OWNER_VARIABLE: &str = "MULTICLOUD_OWNER";
 
 /// The clouds, as the provider block says how to reach them. Nothing is resolved or opened before a driver is used.
 #[derive(Debug)]

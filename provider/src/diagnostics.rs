@@ -9,7 +9,6 @@ use tfplug::{Diagnostic, Path, Severity};
 /// What was to be done with an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
-    Plan,
     Create,
     Read,
     Update,
@@ -21,7 +20,6 @@ pub(crate) enum Deed {
 impl Deed {
     const fn verb(self) -> &'static str {
         match self {
-            Self::Plan => "plan",
             Self::Create => "create",
             Self::Read => "read",
             Self::Update => "update",
@@ -86,7 +84,7 @@ fn next(deed: Deed, id: Option<&EnvironmentId>, kind: ErrorKind) -> String {
             Deed::Import | Deed::Read | Deed::Access => {
                 "Check the id, and that the provider's credentials are those of the account that it names."
             }
-            Deed::Plan | Deed::Create | Deed::Update | Deed::Delete => {
+            Deed::Create | Deed::Update | Deed::Delete => {
                 "It was deleted outside of Terraform: plan again, and it is planned anew."
             }
         },
@@ -143,7 +141,7 @@ fn not_owned(deed: Deed, id: Option<&EnvironmentId>) -> String {
              mark away."
                 .to_owned()
         }
-        (Deed::Create | Deed::Plan | Deed::Read | Deed::Update | Deed::Delete | Deed::Access, _) => {
+        (Deed::Create | Deed::Read | Deed::Update | Deed::Delete | Deed::Access, _) => {
             "Nothing was changed. If the object was replaced outside of Terraform, remove it from the state and import \
              the new one; otherwise check that owner, region and credentials of the provider are the right ones."
                 .to_owned()

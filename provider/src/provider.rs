@@ -64,13 +64,13 @@ pub struct Aws {
     #[attribute(optional)]
     pub poll_interval: Attr<GoDuration>,
     /// An access key, instead of `AWS_ACCESS_KEY_ID` and every other source of credentials.
-    #[attribute(optional, validate = [string_length(1..=TEXT_MAX)])]
+    #[attribute(optional, validate = [also_requires([".secret_key"]), conflicts_with([".profile"]), string_length(1..=TEXT_MAX)])]
     pub access_key: Attr<String>,
     /// The secret key that belongs to `access_key`.
-    #[attribute(optional, sensitive, validate = [string_length(1..=TEXT_MAX)])]
+    #[attribute(optional, sensitive, validate = [also_requires([".access_key"]), string_length(1..=TEXT_MAX)])]
     pub secret_key: Attr<String>,
     /// The session token that belongs to a temporary `access_key`.
-    #[attribute(optional, sensitive, validate = [string_length(1..=TOKEN_MAX)])]
+    #[attribute(optional, sensitive, validate = [also_requires([".access_key"]), string_length(1..=TOKEN_MAX)])]
     pub token: Attr<String>,
     /// The profile of the shared files, instead of `AWS_PROFILE`. Named here, it is the only source of credentials.
     #[attribute(optional, validate = [string_length(1..=TEXT_MAX)])]
@@ -119,7 +119,7 @@ pub struct WebIdentityRole {
     #[attribute(optional, validate = [string_length(2..=64)])]
     pub session_name: Attr<String>,
     /// The identity token. Either this or `web_identity_token_file`.
-    #[attribute(optional, sensitive, validate = [string_length(1..=TOKEN_MAX)])]
+    #[attribute(optional, sensitive, validate = [exactly_one_of([".web_identity_token_file"]), string_length(1..=TOKEN_MAX)])]
     pub web_identity_token: Attr<String>,
     /// The file of the identity token, which is read anew at each use. Either this or `web_identity_token`.
     #[attribute(optional, validate = [string_length(1..=TEXT_MAX)])]

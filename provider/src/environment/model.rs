@@ -1,10 +1,24 @@
 //! `multicloud_environment` as HCL knows it: one struct per object is its schema, its codec and its documentation.
 
-use multicloud::eks::{AuthenticationMode, ResolveConflicts, SupportType};
+use multicloud::eks::{AuthenticationMode, LogType, ResolveConflicts, SupportType};
 use tfplug::{Attr, GoDuration, MapOf, Model, SetOf, StringEnum};
 
 /// An ARN has at most this many characters in the forms that AWS documents; longer texts are mistakes.
 const ARN_MAX: usize = 2048;
+
+/// A name that a cloud gives to one of its things, such as a subnet or a zone, is shorter than this.
+const NAME_MAX: usize = 256;
+
+/// Node pools of one environment: more than any cloud's quota.
+const POOLS_MAX: usize = 1_000;
+
+/// The largest limits on tags that a cloud has: AWS takes 128 and 256 characters, others more.
+const TAG_KEY_MAX: usize = 512;
+const TAG_VALUE_MAX: usize = 256;
+
+/// Keys and values of Kubernetes' labels and taints: a DNS name, a slash and 63 characters; 63 characters.
+const LABEL_KEY_MAX: usize = 317;
+const LABEL_VALUE_MAX: usize = 63;
 
 /// What add-ons take as settings, by EKS's own limit on `configurationValues`.
 const ADDON_SETTINGS_MAX: usize = 200_000;
@@ -33,13 +47,13 @@ pub struct Environment {
     #[attribute(required)]
     pub kubernetes: Attr<Kubernetes>,
     /// The node pools, by name. Adding or removing one touches no other.
-    #[attribute(required)]
+    #[attribute(required, validate = [size(1..=POOLS_MAX), keys_are([string_length(1..=LABEL_VALUE_MAX)])])]
     pub node_pools: MapOf<NodePool>,
     /// How the environment is connected.
     #[attribute(optional)]
     pub network: Attr<Network>,
     /// Tags of every object that is made for the environment, beside the ownership mark.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [keys_are([string_length(1..=TAG_KEY_MAX)]), values_are([string_length(0..=TAG_VALUE_MAX)])])]
     pub tags: MapOf<String>,
     /// Whether destroying, and replacing, is refused; where the cloud can, it refuses too. To destroy, set it to
     /// `false` and apply first.
@@ -156,13 +170,13 @@ pub struct NodePool {
     #[attribute(optional, computed, not_null, change = never)]
     pub mode: Attr<PoolMode>,
     /// Labels of the nodes.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [keys_are([string_length(1..=LABEL_KEY_MAX)]), values_are([string_length(0..=LABEL_VALUE_MAX)])])]
     pub labels: MapOf<String>,
     /// Taints of the nodes. A key may stand once with each effect.
     #[attribute(optional)]
     pub taints: SetOf<Taint>,
     /// The zones that nodes may be in, on clouds where pools choose; on EKS, subnets do.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [elements_are([string_length(1..=NAME_MAX)])])]
     pub zones: SetOf<String>,
     /// Whether the cloud may take the nodes away, for a lower price.
     #[attribute(optional, computed, default = false)]
@@ -213,10 +227,10 @@ pub enum PoolMode {
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct Taint {
     /// Its key.
-    #[attribute(required, validate = [string_length(1..=316)])]
+    #[attribute(required, validate = [string_length(1..=LABEL_KEY_MAX)])]
     pub key: Attr<String>,
     /// Its value.
-    #[attribute(optional, validate = [string_length(0..=63)])]
+    #[attribute(optional, validate = [string_length(0..=LABEL_VALUE_MAX)])]
     pub value: Attr<String>,
     /// What it does to pods that do not tolerate it: `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
     #[attribute(required)]
@@ -239,7 +253,7 @@ pub enum TaintEffect {
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct Network {
     /// The subnets of the control plane's and the nodes' interfaces. EKS needs two at least, in different zones.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [elements_are([string_length(1..=NAME_MAX)])])]
     pub subnet_ids: SetOf<String>,
     /// The addresses of pods, such as `10.244.0.0/16`, on clouds where they can be chosen.
     #[attribute(optional, requires_replace, validate = [string_length(1..=64)])]
@@ -249,7 +263,7 @@ pub struct Network {
     #[attribute(optional, computed, change = never, modify = [requires_replace_if_configured()], validate = [string_length(1..=64)])]
     pub service_cidr: Attr<String>,
     /// Who may reach the public address of the API server, as CIDRs; empty is everyone.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [elements_are([string_length(1..=NAME_MAX)])])]
     pub authorized_cidrs: SetOf<String>,
     /// Whether the API server can be reached from inside the network only.
     #[attribute(optional, computed, default = false)]
@@ -266,7 +280,7 @@ pub struct Eks {
     #[attribute(required, validate = [string_length(1..=ARN_MAX)])]
     pub node_role_arn: Attr<String>,
     /// Security groups of the control plane's network interfaces, beside the one that EKS makes.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [elements_are([string_length(1..=NAME_MAX)])])]
     pub security_group_ids: SetOf<String>,
     /// Whether nodes reach the API server without leaving the VPC, while it also has a public address.
     /// `network.private_endpoint` takes the public address away.
@@ -281,7 +295,7 @@ pub struct Eks {
     pub creator_is_admin: Attr<bool>,
     /// Logs of the control plane that go to CloudWatch: `api`, `audit`, `authenticator`, `controllerManager`,
     /// `scheduler`.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [elements_are([one_of(LogType::ALL.iter().map(|log| log.as_str()))])])]
     pub log_types: SetOf<String>,
     /// The ARN of the KMS key that Kubernetes secrets are encrypted with. It can be added to a cluster, and neither
     /// changed nor taken away.
@@ -299,13 +313,13 @@ pub struct Eks {
     #[attribute(optional, computed, default = false)]
     pub force_upgrade: Attr<bool>,
     /// What single pools have of their own, by the pool's name.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [keys_are([string_length(1..=LABEL_VALUE_MAX)])])]
     pub node_groups: MapOf<NodeGroup>,
     /// The managed add-ons, by name, such as `coredns` or `aws-ebs-csi-driver`.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [keys_are([string_length(1..=NAME_MAX)])])]
     pub addons: MapOf<Addon>,
     /// Who may use the cluster, by the ARN of the user or role.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [keys_are([string_length(1..=ARN_MAX)])])]
     pub access_entries: MapOf<AccessEntry>,
 }
 
@@ -313,7 +327,7 @@ pub struct Eks {
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct NodeGroup {
     /// The subnets of its nodes, and by these their zones; by default those of `network`.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [elements_are([string_length(1..=NAME_MAX)])])]
     pub subnet_ids: SetOf<String>,
     /// The image of its nodes, as EKS calls it.
     #[attribute(optional, validate = [string_length(1..=64)])]
@@ -351,13 +365,13 @@ pub struct AccessEntry {
     #[attribute(optional, computed, default = "STANDARD", validate = [string_length(1..=32)])]
     pub r#type: Attr<String>,
     /// The Kubernetes groups that the principal is in.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [elements_are([string_length(1..=NAME_MAX)])])]
     pub kubernetes_groups: SetOf<String>,
     /// The Kubernetes user; by default EKS's choice.
     #[attribute(optional, computed, change = never, validate = [string_length(1..=ARN_MAX)])]
     pub username: Attr<String>,
     /// The access policies that the principal has, by the policy's ARN.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [keys_are([string_length(1..=ARN_MAX)])])]
     pub policies: MapOf<AccessPolicy>,
 }
 
@@ -365,7 +379,7 @@ pub struct AccessEntry {
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct AccessPolicy {
     /// The namespaces that it holds in; by default everywhere in the cluster.
-    #[attribute(optional)]
+    #[attribute(optional, validate = [elements_are([string_length(1..=NAME_MAX)])])]
     pub namespaces: SetOf<String>,
 }
 

@@ -82,7 +82,7 @@ impl Draft {
         let root = Path::root();
         let name = self.parse(&config.name, &root.attribute("name"), STAND_IN_NAME);
         let region = self.parse(&config.region, &root.attribute("region"), STAND_IN_REGION);
-        let role = self.value(&config.role, &root.attribute("role")).map(Role::in_library);
+        let role = self.required(&config.role, &root.attribute("role")).map(Role::in_library);
         let kubernetes = self.kubernetes(&config.kubernetes, &root.attribute("kubernetes"));
         let node_pools = self.node_pools(&config.node_pools, &root.attribute("node_pools"));
         let network = self.network(&config.network, &root.attribute("network"));
@@ -106,7 +106,10 @@ impl Draft {
 
     fn kubernetes(&mut self, kubernetes: &Attr<Kubernetes>, at: &Path) -> Option<KubernetesSpec> {
         match kubernetes {
-            Attr::Null => None,
+            Attr::Null => {
+                self.refuse_missing(at);
+                None
+            }
             Attr::Unknown(_) => {
                 self.unknown.push(at.clone());
                 Some(KubernetesSpec { version: STAND_IN_VERSION.parse().ok()?, maintenance_window: None })
@@ -123,8 +126,8 @@ impl Draft {
 
     fn maintenance_window(&mut self, window: &MaintenanceWindow, at: &Path) -> Option<environment::MaintenanceWindow> {
         let days = self.elements(&window.days, &at.attribute("days"));
-        let start = self.value(&window.start, &at.attribute("start"))?;
-        let duration = self.value(&window.duration, &at.attribute("duration"))?;
+        let start = self.required(&window.start, &at.attribute("start"))?;
+        let duration = self.required(&window.duration, &at.attribute("duration"))?;
         // The schema's own check has told the user where this is something else than hours and minutes.
         let (hours, minutes) = start.split_once(':')?;
         let start_minute = hours.parse::<u16>().ok()?.checked_mul(60)?.checked_add(minutes.parse().ok()?)?;
@@ -136,7 +139,7 @@ impl Draft {
     }
 
     fn node_pools(&mut self, pools: &MapOf<NodePool>, at: &Path) -> Option<BTreeMap<PoolName, PoolSpec>> {
-        let Some(pools) = self.value(pools, at) else {
+        let Some(pools) = self.required(pools, at) else {
             // One pool stands in, so that its absence is not blamed on the user.
             let name = STAND_IN_NAME.parse().ok()?;
             return self
@@ -204,8 +207,8 @@ impl Draft {
             (Attr::Known(count), Attr::Null | Attr::Unknown(_)) => Some(PoolSize::Fixed(*count)),
             (Attr::Null | Attr::Unknown(_), Attr::Known(Autoscale { min, max })) => {
                 let at = at.attribute("autoscale");
-                let min = self.value(min, &at.attribute("min"));
-                let max = self.value(max, &at.attribute("max"));
+                let min = self.required(min, &at.attribute("min"));
+                let max = self.required(max, &at.attribute("max"));
                 // Where one bound is not known, the other stands in for it: a minimum equals a maximum at most.
                 let (low, high) = (min.or(max).unwrap_or(1), max.or(min).unwrap_or(1));
                 Some(PoolSize::Autoscale { min: low, max: high })
@@ -223,8 +226,8 @@ impl Draft {
         let mut read = BTreeSet::new();
         for taint in &taints {
             // A path cannot lead into a set: what is not known in it makes the whole set unknown.
-            let key = self.value(&taint.key, at);
-            let effect = self.value(&taint.effect, at);
+            let key = self.required(&taint.key, at);
+            let effect = self.required(&taint.effect, at);
             let value = self.value(&taint.value, at).unwrap_or_default();
             if let (Some(key), Some(effect)) = (key, effect) {
                 read.insert(environment::Taint { key, effect: effect.in_library(), value });
@@ -342,14 +345,25 @@ impl Draft {
         attribute.known().cloned()
     }
 
+    /// A value that must be there, if it is known.
+    fn required<T: Clone>(&mut self, attribute: &Attr<T>, at: &Path) -> Option<T> {
+        if attribute.is_null() {
+            self.refuse_missing(at);
+        }
+        self.value(attribute, at)
+    }
+
     fn arn(&mut self, attribute: &Attr<String>, at: &Path) -> String {
-        self.value(attribute, at).unwrap_or_else(|| STAND_IN_ARN.to_owned())
+        self.required(attribute, at).unwrap_or_else(|| STAND_IN_ARN.to_owned())
     }
 
     /// A text of a form that must be there.
     fn parse<T: FromStr<Err: Display>>(&mut self, attribute: &Attr<String>, at: &Path, stand_in: &str) -> Option<T> {
         match attribute {
-            Attr::Null => None,
+            Attr::Null => {
+                self.refuse_missing(at);
+                None
+            }
             Attr::Unknown(_) => {
                 self.unknown.push(at.clone());
                 stand_in.parse().ok()
@@ -416,6 +430,10 @@ impl Draft {
 
     fn refuse(&mut self, at: &Path, error: &dyn Display) {
         self.problems.error_at(at.clone(), format!("Invalid {at}"), sentence(&error.to_string()));
+    }
+
+    fn refuse_missing(&mut self, at: &Path) {
+        self.problems.error_at(at.clone(), "Missing value", format!("{at} is required and null. Give it a value."));
     }
 
     fn refuse_null(&mut self, at: &Path) {
