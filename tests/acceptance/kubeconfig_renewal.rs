@@ -24,7 +24,7 @@ async fn cluster() -> (Running, Core<MulticloudProvider>) {
         "endpoint": simulator.url("eks"),
         "sts_endpoint": simulator.url("sts"),
         "access_key": "test",
-        "secret_key": "test",
+        "secret_key": "accepted-by-every-simulator",
     });
     assert_eq!(core.configure(json!({ "owner": "acceptance", "aws": aws })).await, []);
     (simulator, core)
