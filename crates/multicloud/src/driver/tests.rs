@@ -653,6 +653,20 @@ fn deletes_pools_before_the_cluster_and_again_is_success() {
 }
 
 #[test]
+fn what_somebody_else_deleted_counts_as_deleted() {
+    let bench = Bench::new();
+    let spec = with_pools(&["apps"]);
+    assert_converged(&bench.create(&spec));
+    bench.cloud.set_read_lag(4 * POLL);
+    bench.clock.run(bench.clock.sleep(HOUR)).unwrap();
+    // Reads still show the pool when its deletion is sent.
+    bench.cloud.edit(|clusters| drop(clusters.get_mut(&spec.name).unwrap().node_pools.remove(&pool("apps"))));
+    assert_converged(&bench.delete(&spec));
+    assert_eq!(bench.cloud.clusters().len(), 0);
+    assert_eq!(bench.writes()[3..], ["Delete node pool system", "Delete cluster"]);
+}
+
+#[test]
 fn delete_right_after_an_interrupted_creation_leaves_nothing() {
     for forgetful in [false, true] {
         let bench = Bench::new();
