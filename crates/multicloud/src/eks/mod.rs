@@ -4,7 +4,8 @@
 //! ours, and this file is the [`Backend`] that puts them together.
 //!
 //! - A pool is a managed node group. One whose machine type, disk, image, subnets, role or price class changes gets a
-//!   new group beside the old one, which is then deleted; EKS drains it. The pool's name is a tag of the group.
+//!   new group beside the old one, which is then deleted; EKS gives the pods of each node five minutes to leave. The
+//!   pool's name is a tag of the group.
 //! - Add-ons and access entries are asked about only in clusters whose tags say that they were ever configured.
 //! - Updates are waited for by their id. Where an endpoint tells no id, or does not know it, what can be read decides.
 
@@ -51,7 +52,7 @@ use crate::operation::{Action, Change, IdempotencyToken, Operation, Progress, St
 /// the SDKs' own waiters look every 30 s; this adds less and stays far below the rate limits.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Steps that may run side by side: below the five creations per second that EKS takes of an account in a burst.
+/// Steps that may run side by side. Few clusters have more pools, and EKS throttles bursts of changes.
 const PARALLEL_STEPS: usize = 5;
 
 /// Amazon EKS as a backend. Building one opens nothing; credentials, endpoint and trust store are looked up at the

@@ -22,10 +22,12 @@ const MAX_TAG_VALUE: usize = 256;
 /// <https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html>: "Public endpoint access CIDR ranges".
 const MAX_AUTHORIZED_CIDRS: usize = 40;
 
-/// Taints of one node group ([CreateNodegroup]).
-///
-/// [CreateNodegroup]: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateNodegroup.html
+/// Taints of one node group (terraform-provider-aws, documentation of `eks_node_group`).
 const MAX_TAINTS: usize = 50;
+
+/// Keys of labels and taints: shapes `labelKey` and `taintKey` of the service description, which Kubernetes itself lets be
+/// longer where they have a prefix. A label's value must have at least one character (`labelValue`).
+const MAX_KEY: usize = 63;
 
 /// Nodes that an upgrade takes at a time ([NodegroupUpdateConfig]).
 ///
@@ -187,14 +189,22 @@ fn node_pool(name: &PoolName, pool: &PoolSpec, found: &mut Violations) {
         let problem = format!("EKS takes at most {MAX_UNAVAILABLE} nodes at a time, not {count}");
         found.at(at("max_surge"), problem, format!("use at most {MAX_UNAVAILABLE}, or a percentage"));
     }
-    for key in pool.labels.keys() {
+    for (key, value) in &pool.labels {
         if let Some(problem) = reserved_label(key) {
-            found.at(
-                at("labels").key(key),
-                problem,
-                "use a prefix of your own, or set it on the nodes from within the cluster",
-            );
+            let remedy = "use a prefix of your own, or set it on the nodes from within the cluster";
+            found.at(at("labels").key(key), problem, remedy);
         }
+        if key.len() > MAX_KEY {
+            let remedy = format!("use at most {MAX_KEY}, prefix included");
+            found.at(at("labels").key(key), format!("the key has {} characters", key.len()), remedy);
+        }
+        if value.is_empty() {
+            found.at(at("labels").key(key), "EKS takes no label without a value", "give it one, such as \"true\"");
+        }
+    }
+    for taint in pool.taints.iter().filter(|taint| taint.key.len() > MAX_KEY) {
+        let problem = format!("the key {:?} has {} characters", taint.key, taint.key.len());
+        found.at(at("taints"), problem, format!("use at most {MAX_KEY}, prefix included"));
     }
     if pool.taints.len() > MAX_TAINTS {
         let problem = format!("EKS takes {MAX_TAINTS} taints, and there are {}", pool.taints.len());
@@ -366,6 +376,10 @@ mod tests {
             pool.drain_timeout = Some(std::time::Duration::from_secs(60));
             pool.disk_size_gb = Some(0);
             pool.max_surge = Some(MaxSurge::Count(101));
+            let long = format!("{}/key", "a".repeat(60));
+            pool.labels = [(long.clone(), "1".to_owned()), ("empty".to_owned(), String::new())].into();
+            let effect = crate::environment::TaintEffect::NoExecute;
+            pool.taints = [crate::environment::Taint { key: long, effect, value: String::new() }].into();
             spec.node_pools.insert("p".repeat(55).parse().unwrap(), pool);
         });
         expect![[r#"
@@ -374,7 +388,10 @@ mod tests {
             node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].zones: EKS places nodes by subnets, not by zones; remove it, and name subnets of these zones in eks.node_groups["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].subnet_ids
             node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].drain_timeout: EKS gives pods fifteen minutes, which cannot be changed; remove it
             node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].disk_size_gb: a disk needs a size; set it to at least 1, or remove it
-            node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].max_surge: EKS takes at most 100 nodes at a time, not 101; use at most 100, or a percentage"#]].assert_eq(&found);
+            node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].max_surge: EKS takes at most 100 nodes at a time, not 101; use at most 100, or a percentage
+            node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].labels["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/key"]: the key has 64 characters; use at most 63, prefix included
+            node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].labels["empty"]: EKS takes no label without a value; give it one, such as "true"
+            node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].taints: the key "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/key" has 64 characters; use at most 63, prefix included"#]].assert_eq(&found);
     }
 
     #[test]

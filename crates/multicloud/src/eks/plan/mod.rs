@@ -682,8 +682,9 @@ fn create_group(
     ))
 }
 
-/// EKS drains the nodes of a group that is deleted, and heeds disruption budgets
-/// (<https://docs.aws.amazon.com/eks/latest/userguide/delete-managed-node-group.html>).
+/// EKS drains each node of a group that is deleted, and after five minutes ends it, whatever is still on it. A budget that
+/// lets no pod go for longer than that is not heeded
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/delete-managed-node-group.html>). Its successor is up by then.
 fn delete_group((name, group): (&String, &ObservedGroup)) -> Step {
     step(
         Subject::NodePool(group.pool.clone()),
