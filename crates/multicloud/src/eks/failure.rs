@@ -136,8 +136,7 @@ fn service_kind(reply: Reply<'_>) -> ErrorKind {
         "InvalidParameterException" | "InvalidRequestException" if is_propagating(message) => ErrorKind::Propagating,
         // Node groups are throttled in these words, which the SDKs do not know (aws/aws-sdk #652).
         "InvalidRequestException" if says("Request limit exceeded") => ErrorKind::Throttled { retry_after },
-        // "Cluster is not in ACTIVE status" and its kind, while something runs that is not an update.
-        "InvalidRequestException" if says("ACTIVE") || says("in progress") || says("currently") => ErrorKind::Conflict,
+        "InvalidRequestException" if is_busy(message) => ErrorKind::Conflict,
         "InvalidRequestException" if says("deletion protection") || says("deletionProtection") => ErrorKind::Protected,
         "InvalidParameterException"
         | "InvalidRequestException"
@@ -208,6 +207,13 @@ fn is_propagating(message: &str) -> bool {
     .iter()
     .any(|words| message.contains(words))
         && !message.contains("subnet ID")
+}
+
+/// Words for "something runs on it that is not an update", in the forms that users report: "Cluster … is not in ACTIVE
+/// status", "Nodegroup cannot be updated as it is currently not in Active State", "currently in UPDATING state".
+fn is_busy(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["not in active", "currently in ", "in progress"].iter().any(|words| message.contains(words))
 }
 
 fn is_expired(code: &str) -> bool {
@@ -291,6 +297,9 @@ mod tests {
         check(400, "ClientException", "Something else", ErrorKind::InvalidConfig);
         check(400, "InvalidRequestException", "Request limit exceeded.", throttled);
         check(400, "InvalidRequestException", "Cluster prod is not in ACTIVE status", ErrorKind::Conflict);
+        let inactive = "Nodegroup cannot be updated as it is currently not in Active State";
+        check(400, "InvalidRequestException", inactive, ErrorKind::Conflict);
+        check(400, "InvalidRequestException", "That is currently not supported", ErrorKind::InvalidConfig);
         check(400, "InvalidRequestException", "Addon does not support that", ErrorKind::InvalidConfig);
         check(400, "InvalidParameterException", "Role arn:aws:iam::1:role/x does not exist", ErrorKind::Propagating);
         check(
