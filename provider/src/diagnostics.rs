@@ -48,7 +48,7 @@ pub(crate) fn diagnostic(
 ) -> Diagnostic {
     let violation = error.source().and_then(|source| source.downcast_ref::<Violation>());
     if let Some(violation) = violation {
-        return self::violation(violation);
+        return Diagnostic { severity, ..self::violation(violation) };
     }
     let summary = format!("Unable to {} {} {name:?}", deed.verb(), noun(error.backend));
     let detail = format!("{}.\n\n{}", ErrorChain(error), next(deed, id, error.kind));
@@ -58,15 +58,32 @@ pub(crate) fn diagnostic(
 /// A mistake in a configuration, at its attribute.
 pub(crate) fn violation(violation: &Violation) -> Diagnostic {
     let Violation { path, problem, remedy } = violation;
-    Diagnostic::error(format!("Invalid {path}"), sentence(&format!("{problem}; {remedy}"))).at(self::path(path))
+    let at = self::path(path);
+    Diagnostic::error(format!("Invalid {at}"), sentence(&format!("{problem}; {remedy}"))).at(at)
 }
 
-/// The library's names of fields are those of HCL.
+/// The library's names of fields are those of HCL. A path ends before a key that is too long to be shown.
 pub(crate) fn path(field: &FieldPath) -> Path {
-    field.0.iter().fold(Path::root(), |path, segment| match segment {
+    shown(field).iter().fold(Path::root(), |path, segment| match segment {
         FieldSegment::Attribute(name) => path.attribute(name.clone()),
         FieldSegment::Key(key) => path.key(key.clone()),
     })
+}
+
+/// Whether a map's key is short enough for a path that people read: longer ones are mistakes by themselves.
+pub(crate) fn is_shown(key: &str) -> bool {
+    /// Longer than any ARN in use.
+    const KEY_MAX: usize = 512;
+    key.len() <= KEY_MAX
+}
+
+fn shown(field: &FieldPath) -> &[FieldSegment] {
+    let is_long = |segment: &FieldSegment| match segment {
+        FieldSegment::Attribute(_) => false,
+        FieldSegment::Key(key) => !is_shown(key),
+    };
+    let end = field.0.iter().position(is_long).unwrap_or(field.0.len());
+    &field.0[..end]
 }
 
 /// A library's message as a sentence.

@@ -12,8 +12,7 @@ const NAME_MAX: usize = 256;
 /// Node pools of one environment: more than any cloud's quota.
 const POOLS_MAX: usize = 1_000;
 
-/// The largest limits on tags that a cloud has: AWS takes 128 and 256 characters, others more.
-const TAG_KEY_MAX: usize = 512;
+/// The largest limit on a tag's value that a cloud has.
 const TAG_VALUE_MAX: usize = 256;
 
 /// Keys and values of Kubernetes' labels and taints: a DNS name, a slash and 63 characters; 63 characters.
@@ -47,13 +46,13 @@ pub struct Environment {
     #[attribute(required)]
     pub kubernetes: Attr<Kubernetes>,
     /// The node pools, by name. Adding or removing one touches no other.
-    #[attribute(required, validate = [size(1..=POOLS_MAX), keys_are([string_length(1..=LABEL_VALUE_MAX)])])]
+    #[attribute(required, validate = [size(1..=POOLS_MAX)])]
     pub node_pools: MapOf<NodePool>,
     /// How the environment is connected.
     #[attribute(optional)]
     pub network: Attr<Network>,
     /// Tags of every object that is made for the environment, beside the ownership mark.
-    #[attribute(optional, validate = [keys_are([string_length(1..=TAG_KEY_MAX)]), values_are([string_length(0..=TAG_VALUE_MAX)])])]
+    #[attribute(optional, validate = [values_are([string_length(0..=TAG_VALUE_MAX)])])]
     pub tags: MapOf<String>,
     /// Whether destroying, and replacing, is refused; where the cloud can, it refuses too. To destroy, set it to
     /// `false` and apply first.
@@ -170,7 +169,7 @@ pub struct NodePool {
     #[attribute(optional, computed, not_null, change = never)]
     pub mode: Attr<PoolMode>,
     /// Labels of the nodes.
-    #[attribute(optional, validate = [keys_are([string_length(1..=LABEL_KEY_MAX)]), values_are([string_length(0..=LABEL_VALUE_MAX)])])]
+    #[attribute(optional, validate = [values_are([string_length(0..=LABEL_VALUE_MAX)])])]
     pub labels: MapOf<String>,
     /// Taints of the nodes. A key may stand once with each effect.
     #[attribute(optional)]
@@ -313,13 +312,13 @@ pub struct Eks {
     #[attribute(optional, computed, default = false)]
     pub force_upgrade: Attr<bool>,
     /// What single pools have of their own, by the pool's name.
-    #[attribute(optional, validate = [keys_are([string_length(1..=LABEL_VALUE_MAX)])])]
+    #[attribute(optional)]
     pub node_groups: MapOf<NodeGroup>,
     /// The managed add-ons, by name, such as `coredns` or `aws-ebs-csi-driver`.
-    #[attribute(optional, validate = [keys_are([string_length(1..=NAME_MAX)])])]
+    #[attribute(optional)]
     pub addons: MapOf<Addon>,
     /// Who may use the cluster, by the ARN of the user or role.
-    #[attribute(optional, validate = [keys_are([string_length(1..=ARN_MAX)])])]
+    #[attribute(optional)]
     pub access_entries: MapOf<AccessEntry>,
 }
 
@@ -371,7 +370,7 @@ pub struct AccessEntry {
     #[attribute(optional, computed, change = never, validate = [string_length(1..=ARN_MAX)])]
     pub username: Attr<String>,
     /// The access policies that the principal has, by the policy's ARN.
-    #[attribute(optional, validate = [keys_are([string_length(1..=ARN_MAX)])])]
+    #[attribute(optional)]
     pub policies: MapOf<AccessPolicy>,
 }
 

@@ -145,8 +145,9 @@ fn unfinished(prior: &Environment, change: &mut Change<Environment>) {
     for pool in pools.filter_map(Attr::known_mut).filter(|pool| !is_done(&pool.status)) {
         pool.status = unknown_status();
     }
-    // What is being deleted can only be waited for, and made anew.
-    if prior.status.known().is_some_and(|status| status == Status::Deleting.as_str()) {
+    // What is being deleted, or has failed as a whole, can only be made anew.
+    let is_lost = |status: &String| [Status::Deleting, Status::Failed].iter().any(|lost| status == lost.as_str());
+    if prior.status.known().is_some_and(is_lost) {
         change.replace(Path::root().attribute("status"));
     }
 }

@@ -18,7 +18,7 @@ use super::model::{
     AccessEntry, Addon, Autoscale, Eks, Environment, Kubernetes, MaintenanceWindow, Network, NodeGroup, NodePool,
     PoolMode, Role, Taint, TaintEffect, Weekday,
 };
-use crate::diagnostics::{path, sentence, violation};
+use crate::diagnostics::{is_shown, path, sentence, violation};
 
 /// What a configuration says, as far as it is known.
 #[derive(Debug, Default)]
@@ -149,11 +149,11 @@ impl Draft {
         };
         let mut read = BTreeMap::new();
         for (key, pool) in &pools {
-            let at = at.key(key.clone());
+            let at = keyed(at, key);
             let name = self.name::<PoolName>(key, &at);
             let pool = match pool {
                 Attr::Null => {
-                    self.refuse_null(&at);
+                    self.refuse_null(&at, "is null");
                     None
                 }
                 Attr::Unknown(_) => {
@@ -401,7 +401,7 @@ impl Draft {
         let mut elements = Vec::new();
         for element in self.value(attribute, at).iter().flat_map(tfplug::Set::iter) {
             if element.is_null() {
-                self.refuse_null(at);
+                self.refuse_null(at, "holds a null");
             }
             elements.extend(self.value(element, at));
         }
@@ -415,9 +415,14 @@ impl Draft {
     fn entries<T: Clone>(&mut self, attribute: &MapOf<T>, at: &Path) -> Vec<(String, T)> {
         let mut entries = Vec::new();
         for (key, element) in self.value(attribute, at).unwrap_or_default() {
+            if !is_shown(&key) {
+                let length = key.chars().count();
+                self.refuse(at, &format!("one of its keys has {length} characters; use a shorter one"));
+                continue;
+            }
             let at = at.key(key.clone());
             if element.is_null() {
-                self.refuse_null(&at);
+                self.refuse_null(&at, "is null");
             }
             entries.extend(self.value(&element, &at).map(|element| (key, element)));
         }
@@ -436,11 +441,11 @@ impl Draft {
         self.problems.error_at(at.clone(), "Missing value", format!("{at} is required and null. Give it a value."));
     }
 
-    fn refuse_null(&mut self, at: &Path) {
+    fn refuse_null(&mut self, at: &Path, what: &str) {
         self.problems.error_at(
             at.clone(),
             "Null where a value is needed",
-            format!("{at} has a null element. Remove the element, or give it a value."),
+            format!("{at} {what}. Remove it, or give it a value."),
         );
     }
 }
@@ -452,6 +457,11 @@ fn stand_in_pool() -> NodePool {
 /// Whether one path is another one, or leads further from there.
 fn is_within(outer: &Path, inner: &Path) -> bool {
     inner.steps().starts_with(outer.steps())
+}
+
+/// The path of a map's element; that of the map, where the key is too long to be shown.
+fn keyed(at: &Path, key: &str) -> Path {
+    if is_shown(key) { at.key(key) } else { at.clone() }
 }
 
 /// The version that a configuration asks for, if it says one that is one.
