@@ -683,6 +683,22 @@ fn delete_right_after_an_interrupted_creation_leaves_nothing() {
 }
 
 #[test]
+fn delete_believes_an_absence_only_twice() {
+    let bench = Bench::new();
+    let spec = example_spec("prod");
+    let lag = Duration::from_secs(60);
+    bench.cloud.set_read_lag(lag);
+    cancel_after(&bench, &spec, Duration::from_secs(1));
+    // The creation comes into sight between the first look and the second.
+    let just_before = lag - Duration::from_millis(300);
+    bench.clock.run(bench.clock.sleep(just_before.checked_sub(bench.clock.now()).unwrap())).unwrap();
+    assert_converged(&bench.delete(&spec));
+    bench.clock.run(bench.clock.sleep(HOUR)).unwrap();
+    assert_eq!(bench.cloud.clusters().len(), 0);
+    assert_eq!(bench.writes(), ["Create cluster", "Delete cluster"]);
+}
+
+#[test]
 fn a_stop_does_not_hide_what_failed_before_it() {
     let bench = Bench::new();
     let spec = with_pools(&["apps"]);
