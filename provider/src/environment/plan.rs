@@ -127,8 +127,8 @@ fn downgrade(prior: &Environment, config: &Environment, diagnostics: &mut Diagno
             Path::root().attribute("kubernetes").attribute("version"),
             "Kubernetes versions cannot be lowered",
             format!(
-                "The control plane has version {now}, and kubernetes has version = \"{wanted}\". Set it to \"{now}\" or \
-                 a higher one. To have {wanted}, make a new environment beside this one."
+                "kubernetes.version: the control plane has {now}, and version = \"{wanted}\" is lower. Set version to \
+                 \"{now}\" or a higher one. To have {wanted}, make a new environment beside this one."
             ),
         );
     }

@@ -432,6 +432,23 @@ mod tests {
     }
 
     #[test]
+    fn broken_files_are_told_shortly_and_never_panic() {
+        for (at, letter) in FILE.char_indices() {
+            let without = format!("{}{}", &FILE[..at], &FILE[at + letter.len_utf8()..]);
+            for text in [&FILE[..at], &without, &format!("{}\u{0}{}", &FILE[..at], &FILE[at..])] {
+                let _ = call(text);
+            }
+        }
+        let long = "x".repeat(500_000);
+        for place in
+            ["admin\n", "aws\n", "cloud\n", "eks\n", "us-east-1\n", "1.30\n", "apps:", "components:", "true\n", "3,"]
+        {
+            let said = call(&FILE.replacen(place, &format!("{long}{place}"), 1)).map(|entries| entries.len());
+            assert!(said.as_ref().map_or_else(String::len, |_| 0) < 4_000, "{place:?}");
+        }
+    }
+
+    #[test]
     fn an_empty_file_and_another_form_are_told() {
         expect!["The file is empty; it needs the key environments with a list."].assert_eq(&call("").unwrap_err());
         expect![[r#"

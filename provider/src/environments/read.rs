@@ -6,7 +6,7 @@ use multicloud::{EnvironmentName, KubernetesVersion, PoolName};
 use tfplug::schema::{AttributeKind, Nesting, Presence};
 use tfplug::{Attr, Number, Type, Value};
 
-use super::tree::{Key, Node, Place, Problem, Tree};
+use super::tree::{Key, Node, Place, Problem, Tree, shortened};
 use super::{EksBlock, Entry, EntryAutoscale, EntryKubernetes, EntryPool};
 use crate::environment::model::Role;
 
@@ -78,7 +78,7 @@ impl Reading {
             if let Some(first) = names.insert(read.name.clone(), read.name_place) {
                 self.problem(
                     read.name_place,
-                    format!("a second environment is named {:?}; the first is at {first}", read.name),
+                    format!("a second environment is named {:?}; the first is at {first}", shortened(&read.name)),
                 );
             }
             if read.is_enabled {
@@ -125,13 +125,18 @@ impl Reading {
         let role = self.required_text(&entry, "role").and_then(|role| {
             let known = role.parse::<Role>();
             known
-                .map_err(|_| self.problem(entry.place("role"), format!("role {role:?} is neither admin nor workload")))
+                .map_err(|_| {
+                    self.problem(
+                        entry.place("role"),
+                        format!("role {:?} is neither admin nor workload", shortened(&role)),
+                    )
+                })
                 .ok()
         });
         let provider = self.required_text(&entry, "provider");
         let kind = self.required_text(&entry, "type");
         if let Some(kind) = kind.as_ref().filter(|kind| !TYPES.contains(&kind.as_str())) {
-            self.problem(entry.place("type"), format!("type {kind:?} is neither cloud nor hci"));
+            self.problem(entry.place("type"), format!("type {:?} is neither cloud nor hci", shortened(kind)));
         }
         // What stands in a rack of one's own is in no region.
         let region = match kind.as_deref() {
@@ -172,11 +177,13 @@ impl Reading {
             match BACKENDS.iter().find(|(known, _)| known == backend) {
                 None => {
                     let known = BACKENDS.map(|(backend, _)| backend).join(", ");
-                    let what = format!("kubernetes provider {backend:?} is not known; it is one of {known}");
+                    let what =
+                        format!("kubernetes provider {:?} is not known; it is one of {known}", shortened(backend));
                     self.problem(kubernetes.place("provider"), what);
                 }
                 Some((_, clouds)) => {
                     if let Some(cloud) = cloud.filter(|cloud| !clouds.is_empty() && !clouds.contains(cloud)) {
+                        let cloud = shortened(cloud);
                         let what = format!("provider {cloud:?} has no {backend}; write {}", clouds.join(" or "));
                         self.problem(cloud_place, what);
                     }
@@ -195,7 +202,10 @@ impl Reading {
         };
         let eks = infrastructure.get("eks").map(|node| {
             if let Some(backend) = backend.as_deref().filter(|backend| *backend != "eks") {
-                self.problem(node.place, format!("the block eks is for EKS, and kubernetes.provider is {backend:?}"));
+                self.problem(
+                    node.place,
+                    format!("the block eks is for EKS, and kubernetes.provider is {:?}", shortened(backend)),
+                );
             }
             EksBlock(self.value(node, &EksBlock::kind_in_file(), "eks"))
         });
@@ -353,7 +363,7 @@ impl Reading {
             } else {
                 format!("; {what} has {}", keys.join(", "))
             };
-            self.problem(key.place, format!("unknown key {:?}{hint}", key.text));
+            self.problem(key.place, format!("unknown key {:?}{hint}", shortened(&key.text)));
         }
         Some(mapping)
     }
@@ -452,11 +462,4 @@ struct Infrastructure {
     kubernetes: EntryKubernetes,
     node_pools: BTreeMap<String, Attr<EntryPool>>,
     eks: Option<EksBlock>,
-}
-
-/// Enough of a text to recognize it.
-fn shortened(text: &str) -> &str {
-    /// As long as a long word.
-    const SHOWN_CHARS: usize = 40;
-    text.char_indices().nth(SHOWN_CHARS).map_or(text, |(end, _)| &text[..end])
 }

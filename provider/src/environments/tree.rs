@@ -173,7 +173,8 @@ impl<'t, I: granit_parser::BorrowedInput<'t>> Reader<'t, I> {
                 return Err(Problem::new(place, "a key is a text"));
             };
             if let Some(first) = seen.insert(text.clone(), place) {
-                return Err(Problem::new(place, format!("key {text:?} stands twice, first at {first}")));
+                let what = format!("key {:?} stands twice, first at {first}", shortened(&text));
+                return Err(Problem::new(place, what));
             }
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?;
@@ -195,6 +196,13 @@ impl<'t, I: granit_parser::BorrowedInput<'t>> Reader<'t, I> {
 fn scalar(text: &str, style: ScalarStyle) -> Tree {
     let is_null = style == ScalarStyle::Plain && ["", "~", "null", "Null", "NULL"].contains(&text);
     if is_null { Tree::Null } else { Tree::Scalar(text.to_owned()) }
+}
+
+/// Enough of a text to recognize it.
+pub(super) fn shortened(text: &str) -> &str {
+    /// As long as a long name.
+    const SHOWN_CHARS: usize = 40;
+    text.char_indices().nth(SHOWN_CHARS).map_or(text, |(end, _)| &text[..end])
 }
 
 fn malformed(error: &ScanError) -> Problem {
