@@ -12,6 +12,9 @@ with_each_cli!(kube_apiserver_in_one_apply);
 const CONTENT: &str = "kubernetes_config_map_v1.content";
 const OBJECT: &str = "/api/v1/namespaces/default/configmaps/content";
 
+/// How every token of EKS begins.
+const TOKEN_PREFIX: &str = "k8s-aws-v1.aHR0";
+
 /// The cluster's content with that text in it.
 fn content(greeting: &str) -> String {
     format!(
@@ -75,4 +78,9 @@ fn kube_apiserver_in_one_apply(cli: Cli) {
     assert_eq!(kubernetes.object(OBJECT), None, "the content is still there");
     assert_eq!(simulator.journal().committed("DeleteCluster"), 1);
     assert!(workspace.state().is_empty());
+
+    // The other provider had tokens in its configuration, and yet none is in anything that the runs left.
+    for (path, contents) in workspace.files() {
+        assert!(!String::from_utf8_lossy(&contents).contains(TOKEN_PREFIX), "a token is in {}", path.display());
+    }
 }
