@@ -12,6 +12,8 @@ use crate::environment::parse_id;
 
 /// Core is asked to come back this long before a token ends: time for a slow answer, and for clocks that differ.
 const RENEW_BEFORE: Duration = Duration::from_secs(120);
+/// The least time between two renewals: credentials that end all the time must not keep core busy with asking.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 
 /// Private state: which environment it is.
 const ENVIRONMENT: &str = "environment";
@@ -79,14 +81,14 @@ impl EphemeralResource for Kubeconfig {
             expires_at: rfc3339(access.credential.expires_at).into(),
             kubeconfig: access.kubeconfig(id.name().as_str()).expose().into(),
         };
-        Ok(Opened { result, renew_at: Some(renew_at(access.credential.expires_at)) })
+        Ok(Opened { result, renew_at: Some(renew_at(access.credential.expires_at, SystemTime::now())) })
     }
 
     async fn renew(&self, call: &Call<Clouds>) -> Result<Option<SystemTime>, Diagnostics> {
         let Some(id) = call.private().get::<EnvironmentId>(ENVIRONMENT) else { return Ok(None) };
         let access = access(call, &id).await?;
         mask(access.credential.token.expose());
-        Ok(Some(renew_at(access.credential.expires_at)))
+        Ok(Some(renew_at(access.credential.expires_at, SystemTime::now())))
     }
 }
 
@@ -96,8 +98,8 @@ async fn access(call: &Call<Clouds>, id: &EnvironmentId) -> Result<ClusterAccess
     access.map_err(|error| diagnostic(Severity::Error, Deed::Access, id.name().as_str(), Some(id), &error).into())
 }
 
-fn renew_at(end: SystemTime) -> SystemTime {
-    end.checked_sub(RENEW_BEFORE).unwrap_or(end)
+fn renew_at(end: SystemTime, now: SystemTime) -> SystemTime {
+    end.checked_sub(RENEW_BEFORE).unwrap_or(end).max(now + RENEWAL_PAUSE)
 }
 
 /// A moment as RFC 3339 writes it, in UTC.
@@ -135,7 +137,9 @@ mod tests {
 
     #[test]
     fn it_is_renewed_before_it_ends() {
-        let end = SystemTime::UNIX_EPOCH + Duration::from_secs(840);
-        assert_eq!(renew_at(end), end - RENEW_BEFORE);
+        let now = SystemTime::UNIX_EPOCH;
+        let end = now + Duration::from_secs(840);
+        assert_eq!(renew_at(end, now), end - RENEW_BEFORE);
+        assert_eq!(renew_at(now + Duration::from_secs(5), now), now + RENEWAL_PAUSE, "never at once, again and again");
     }
 }

@@ -202,9 +202,11 @@ impl Session {
     pub(crate) async fn kube_token(&self, cluster: &str) -> Result<Credential, Failure> {
         let credentials = self.credentials.resolve().await?;
         let now = aws_smithy_async::time::TimeSource::now(&self.clock);
+        // STS refuses the token once the session behind it has ended, whatever the token's own life.
+        let expires_at = credentials.expiry().map_or(now + LIFETIME, |end| end.min(now + LIFETIME));
         let token = token::kube_token(&self.sts_endpoint, self.region.as_str(), cluster, credentials, now)
             .map_err(|error| Failure::new(ErrorKind::InvalidConfig, error))?;
-        Ok(Credential { token: Secret::new(token.as_str()), expires_at: now + LIFETIME })
+        Ok(Credential { token: Secret::new(token.as_str()), expires_at })
     }
 
     /// The cluster.

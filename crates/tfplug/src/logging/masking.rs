@@ -13,7 +13,7 @@ use regex::{Captures, Regex};
 pub(super) const HIDDEN: &str = "***";
 
 /// Shorter texts are words of everyday language: hiding them would make every log unreadable and protect nobody.
-const SHORTEST_SECRET: usize = 4;
+const SHORTEST_SECRET: usize = 8;
 
 /// Encoded forms this short could be anything.
 const SHORTEST_ENCODED: usize = 6;
@@ -42,7 +42,7 @@ const SECRET_NAMES: [&str; 14] = [
 /// Makes the secret unreadable in everything that is logged from now on: as it is, in base64 at any offset (so also
 /// inside `user:password`), percent-encoded, escaped, and line by line if it has several.
 ///
-/// Texts of fewer than four bytes are ignored.
+/// Texts of fewer than eight bytes are ignored.
 pub fn mask(secret: &str) {
     let secret = secret.trim();
     if secret.len() >= SHORTEST_SECRET {
