@@ -23,3 +23,4 @@ mod kubeconfig_renewal;
 mod plan_offline;
 
 mod secrets;
+mod tfplug_example;

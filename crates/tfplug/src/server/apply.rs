@@ -1,6 +1,6 @@
 //! Applying: create, update and destroy, with an answer that keeps what exists whatever happens on the way.
 
-use super::guard::{guarded, interruptible};
+use super::guard::{caught, guarded, interruptible};
 use super::write_only::without_write_only;
 use super::{Inner, convert};
 use crate::call::{Call, Checkpoint};
@@ -67,13 +67,13 @@ impl<P: Provider> Inner<P> {
         // From here on something may exist: whatever is found wrong, the answer still says what.
         state = without_write_only(block, state);
         if !diagnostics.has_error() {
-            let checked = guarded(RPC, type_name, async { Ok(check::apply(block, &plan, &state)) }).await;
+            let checked = caught(RPC, type_name, async { Ok(check::apply(block, &plan, &state)) }).await;
             diagnostics
                 .extend(checked.map_or_else(|panic| panic, |found| check::diagnostics(type_name, "apply", found)));
         }
         let instead = instead.into_iter().map(|state| without_write_only(block, state));
         let (state, new_state) = sendable(std::iter::once(state).chain(instead), kind, &mut diagnostics);
-        let identity = guarded(RPC, type_name, async {
+        let identity = caught(RPC, type_name, async {
             let identity = resource.identity(&state)?.or(known).filter(|_| !state.is_null());
             convert::identity(identity.as_ref(), resource.identity_schema())
         });

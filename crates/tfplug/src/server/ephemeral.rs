@@ -1,6 +1,6 @@
 //! Ephemeral resources: open, renew, close.
 
-use super::guard::{guarded, interruptible};
+use super::guard::{caught, interruptible};
 use super::import::unknown_where_computed;
 use super::propose::with_defaults;
 use super::shape::Shape;
@@ -62,7 +62,7 @@ impl<P: Provider> Inner<P> {
         let result = convert::dynamic(&opened.result, &kind);
         if diagnostics.has_error() || result.is_err() {
             // Core never closes what was not opened without errors.
-            let closed = guarded(OPEN, &request.type_name, ephemeral.close(&call)).await;
+            let closed = caught(OPEN, &request.type_name, ephemeral.close(&call)).await;
             diagnostics.extend(closed.err().into_iter().chain(result.err()).flatten());
             return Err(diagnostics);
         }

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::Instrument;
 
@@ -14,7 +14,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 /// waits 5 seconds: this stays below.
 const CANCEL_GRACE: Duration = Duration::from_secs(4);
 
-/// Runs one call. A panic in it becomes an error that says where, and harms no other call.
+/// Runs one call, whose log lines carry its name and number. A panic in it becomes an error that says where, and harms
+/// no other call.
 pub(crate) async fn guarded<T>(
     rpc: &'static str,
     subject: &str,
@@ -27,14 +28,29 @@ pub(crate) async fn guarded<T>(
         tf_resource_type = subject,
         tf_req_id = NEXT.fetch_add(1, Ordering::Relaxed),
     );
-    let outcome = crate::logging::catch_panic(call).instrument(span).await;
-    outcome.unwrap_or_else(|panic| {
+    let timed = async {
+        let start = Instant::now();
+        let outcome = caught(rpc, subject, call).await;
+        let duration = start.elapsed().as_millis();
+        tracing::debug!(tf_req_duration_ms = duration, failed = outcome.is_err(), "answered");
+        outcome
+    };
+    timed.instrument(span).await
+}
+
+/// Runs a part of a call. A panic in it becomes an error that says where.
+pub(crate) async fn caught<T>(
+    rpc: &'static str,
+    subject: &str,
+    part: impl Future<Output = Result<T, Diagnostics>>,
+) -> Result<T, Diagnostics> {
+    crate::logging::catch_panic(part).await.unwrap_or_else(|panic| {
         let of = if subject.is_empty() { String::new() } else { format!(" of {subject}") };
         Err(Diagnostic::error(
             format!("The provider failed in {rpc}{of}"),
             format!(
                 "{panic}. This is a bug of the provider: please report it with this text. \
-                 Nothing that was created is lost: run the plan again to see what exists."
+                 What it had recorded until then is in the state: run the plan again to see what exists."
             ),
         )
         .into())
@@ -66,7 +82,7 @@ pub(crate) async fn interruptible<C, T>(
             outcome = given_up => outcome,
         }
     };
-    guarded(rpc, subject, raced).await.map_err(|errors| {
+    caught(rpc, subject, raced).await.map_err(|errors| {
         let mut diagnostics = call.take_warnings();
         diagnostics.extend(errors);
         diagnostics
