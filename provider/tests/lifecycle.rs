@@ -249,6 +249,29 @@ async fn protection_refuses_to_destroy_and_to_replace() {
 }
 
 #[tokio::test]
+async fn what_the_cloud_cannot_do_is_refused_at_plan() {
+    let world = World::new().await;
+    let key = |name: &str| json!(format!("arn:aws:kms:us-east-1:123456789012:key/{name}"));
+    let first = changed(environment(), "/eks/authentication_mode", json!("API"));
+    let first = changed(first, "/eks/encryption_key_arn", key("00000000-0000-4000-8000-00000000000a"));
+    let object = world.apply(None, &first).await.expect_object();
+    let asked = world.cloud.journal().len();
+    for (pointer, value, path, remedy) in [
+        ("/kubernetes/version", json!("1.32"), "kubernetes.version", "Set version to \"1.33\""),
+        ("/eks/authentication_mode", json!("CONFIG_MAP"), "eks.authentication_mode", "set it to API"),
+        ("/node_pools/apps/version", json!("1.32"), "node_pools[\"apps\"].version", "1.33"),
+        ("/eks/encryption_key_arn", key("00000000-0000-4000-8000-00000000000b"), "eks.encryption_key_arn", "set it to"),
+    ] {
+        let plan = world.plan(Some(&object), &changed(first.clone(), pointer, value)).await;
+        let refused = plan.messages.iter().any(|message| {
+            message.is_error && message.path == path && message.detail.to_lowercase().contains(&remedy.to_lowercase())
+        });
+        assert!(refused, "{pointer}: {}", told(&plan.messages));
+    }
+    assert_eq!(world.cloud.journal().len(), asked, "nothing was asked of the cloud");
+}
+
+#[tokio::test]
 async fn what_is_gone_leaves_the_state_and_what_cannot_be_read_does_not() {
     let world = World::new().await;
     let object = world.apply(None, &environment()).await.expect_object();
