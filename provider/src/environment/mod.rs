@@ -130,8 +130,9 @@ impl Resource for EnvironmentResource {
                         Err(errors(Severity::Error))
                     }
                     OnPartialCreate::Keep => {
-                        errors(Severity::Warning).into_iter().for_each(|warning| call.warn(warning));
-                        call.warn(unfinished(driver, name));
+                        for cause in errors(Severity::Warning) {
+                            call.warn(unfinished(driver, name, &cause));
+                        }
                         Ok(state)
                     }
                 }
@@ -368,10 +369,14 @@ fn told(severity: Severity, deed: Deed, name: &str, outcome: &Outcome) -> Diagno
     outcome.errors().iter().map(told).collect()
 }
 
-fn unfinished(driver: &Driver, name: &str) -> Diagnostic {
+/// What the user reads of a creation that is kept although it did not get to its end.
+fn unfinished(driver: &Driver, name: &str, cause: &Diagnostic) -> Diagnostic {
     Diagnostic::warning(
         format!("{} {name:?} is not finished", noun(driver.backend().kind())),
-        "What was made so far is in the state. Apply again to carry on with it in place; nothing is made twice.",
+        format!(
+            "{}\n\nWhat was made so far is in the state, and not tainted: the next apply carries on with it in place.",
+            cause.detail
+        ),
     )
 }
 
