@@ -76,7 +76,8 @@
 //! }
 //! ```
 //!
-//! The example `cabinet` is a whole provider to copy: `examples/cabinet/`.
+//! The example `cabinet` is a whole provider to copy: `examples/cabinet/`. The example `large_set` prints what a set of
+//! ten thousand objects costs.
 //!
 //! # What happens when
 //!
@@ -116,6 +117,11 @@
 //! both, lists, actions and generated configuration from Terraform 1.14. State stores are not offered.
 
 extern crate self as tfplug;
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub mod action;
 pub mod call;
