@@ -23,10 +23,11 @@ mod matrix;
 mod options;
 mod planted_bug;
 mod point;
+mod tampering;
 mod terraform;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::future::Future;
 use std::num::NonZero;
 use std::process::ExitCode;
@@ -44,6 +45,12 @@ use crate::point::{Blow, Deed, Draw, Memory, Point};
 
 /// How many points a sample of one deed has: a few seconds' worth.
 const SAMPLE: usize = 20;
+
+/// How many of them one case of a deed has that is not about being killed.
+const SMALL_SAMPLE: usize = 10;
+
+/// After how many points there is a sign of life.
+const PROGRESS: usize = 50;
 
 /// How many points a sample with a command line has; each takes some ten seconds.
 const SAMPLE_TERRAFORM: usize = 3;
@@ -68,6 +75,8 @@ enum Case {
     KilledTwice(Deed),
     /// Calls go wrong, and the process lives.
     Survived(Deed, Blow),
+    /// The checker tells evidence that was tampered with.
+    Checker,
     /// A bug is caught.
     Planted(Bug),
     /// The provider is killed under terraform.
@@ -82,6 +91,7 @@ impl Case {
         cases.extend(LIFE.map(Case::KilledTwice));
         let blows = [Blow::Drop, Blow::AccessDenied, Blow::InternalError];
         cases.extend(LIFE.into_iter().flat_map(|deed| blows.map(|blow| Case::Survived(deed, blow))));
+        cases.push(Case::Checker);
         cases.extend(Bug::ALL.map(Case::Planted));
         cases.extend([Case::Terraform, Case::Tofu]);
         cases
@@ -92,6 +102,7 @@ impl Case {
             Case::Killed(deed) => format!("killed::{}", deed.as_str()),
             Case::KilledTwice(deed) => format!("killed_twice::{}", deed.as_str()),
             Case::Survived(deed, blow) => format!("survived::{}::{}", deed.as_str(), blow.as_str()),
+            Case::Checker => "checker".to_owned(),
             Case::Planted(bug) => format!("planted_bug::{}", bug.as_str()),
             // `cargo xtask test` leaves out what ends so where the command line is missing.
             Case::Terraform => "killed::terraform".to_owned(),
@@ -130,7 +141,7 @@ async fn run(options: &Options) -> Vec<String> {
     let mut references = References::default();
     if let Some(point) = options.point {
         let reference = references.of(point.deed).await;
-        let verdict = matrix::strike(&point, None, &reference).await;
+        let verdict = matrix::strike(&point, options.bug, &reference).await;
         println!("{point}: {}", if verdict.wrong.is_empty() { "nothing is wrong" } else { "FAILED" });
         println!("{}{}", verdict.wrong.join("\n"), matrix::listing(&verdict.requests));
         return if verdict.wrong.is_empty() { Vec::new() } else { vec![point.to_string()] };
@@ -148,6 +159,10 @@ async fn run(options: &Options) -> Vec<String> {
             Case::Killed(deed) => killed(options, deed, references.of(deed).await).await,
             Case::KilledTwice(deed) => killed_twice(options, deed, references.of(deed).await).await,
             Case::Survived(deed, blow) => survived(options, deed, blow, references.of(deed).await).await,
+            Case::Checker => {
+                let (updated, deleted) = (references.of(Deed::Update).await, references.of(Deed::Delete).await);
+                tampered(&updated, &deleted)
+            }
             Case::Planted(bug) => planted(options, bug, references.of(bug.shows_at().0).await).await,
             Case::Terraform => commanded(options, &Cli::terraform(), SAMPLE_TERRAFORM, EACH_TERRAFORM).await,
             Case::Tofu => commanded(options, &Cli::tofu(), SAMPLE_TOFU, EACH_TOFU).await,
@@ -173,10 +188,10 @@ struct References(BTreeMap<Deed, Arc<Reference>>);
 
 impl References {
     async fn of(&mut self, deed: Deed) -> Arc<Reference> {
-        if !self.0.contains_key(&deed) {
-            self.0.insert(deed, Arc::new(matrix::reference(deed).await));
+        match self.0.entry(deed) {
+            Entry::Occupied(done) => Arc::clone(done.get()),
+            Entry::Vacant(undone) => Arc::clone(undone.insert(Arc::new(matrix::reference(deed).await))),
         }
-        Arc::clone(&self.0[&deed])
     }
 }
 
@@ -189,7 +204,7 @@ async fn killed(options: &Options, deed: Deed, reference: Arc<Reference>) -> Rep
     let (chosen, others) = if options.exhaustive {
         (points, Point::all(deed, calls, Blow::Kill, Memory::Checkpoint))
     } else {
-        let mut drawn = drawn(options, points);
+        let mut drawn = drawn(options, points, SAMPLE);
         let others = drawn.split_off(drawn.len() / 2);
         (drawn, others.into_iter().map(|point| Point { memory: Memory::Checkpoint, ..point }).collect())
     };
@@ -210,7 +225,7 @@ async fn killed_twice(options: &Options, deed: Deed, reference: Arc<Reference>) 
     let mut draw = Draw(options.seed);
     let points = Memory::ALL.into_iter().flat_map(|memory| Point::all(deed, calls, Blow::Kill, memory)).collect();
     let mut points = draw.shuffled(points);
-    points.truncate(if options.exhaustive { PAIRS } else { SAMPLE / 2 });
+    points.truncate(if options.exhaustive { PAIRS } else { SMALL_SAMPLE });
     points.iter_mut().for_each(|point: &mut Point| point.again = Some(draw.number(calls)));
     let struck = strike_all(points, None, &reference).await;
     let twice = struck.verdicts.iter().filter(|verdict| verdict.is_covered_again).count();
@@ -222,9 +237,24 @@ async fn survived(options: &Options, deed: Deed, blow: Blow, reference: Arc<Refe
     let calls = checker::calls(&reference.requests);
     let points = Point::all(deed, calls, blow, Memory::Prior);
     let total = points.len();
-    let chosen = if options.exhaustive { points } else { drawn(options, points) };
+    let chosen = if options.exhaustive { points } else { drawn(options, points, SMALL_SAMPLE) };
     let struck = strike_all(chosen, None, &reference).await;
     Report { figures: format!("covered {}/{total} points", struck.covered()), failed: struck.failed() }
+}
+
+/// Shows evidence to the checker in which one thing is not as it was.
+fn tampered(updated: &Reference, deleted: &Reference) -> Report {
+    let missed: Vec<&str> = tampering::ALL
+        .iter()
+        .filter(|tampering| !tampering.is_told(updated, deleted))
+        .map(|tampering| tampering.rule)
+        .collect();
+    let all = tampering::ALL.len();
+    let figures = match missed[..] {
+        [] => format!("told {all} of {all} tamperings"),
+        _ => format!("did not tell {} of {all}: {}", missed.len(), missed.join(", ")),
+    };
+    Report { figures, failed: !missed.is_empty() }
 }
 
 /// Strikes where the bug shows until it is caught.
@@ -235,13 +265,13 @@ async fn planted(options: &Options, bug: Bug, reference: Arc<Reference>) -> Repo
     let total = points.len();
     for (index, point) in points.iter().enumerate() {
         let verdict = matrix::strike(point, Some(bug), &reference).await;
-        // With a bug, calls may come in another order: that alone is no catch.
-        if verdict.is_covered && !verdict.wrong.is_empty() {
-            let why = shortened(&verdict.wrong[0]);
-            return Report {
-                figures: format!("caught at point {} of {total}, {point}: {why}", index + 1),
-                failed: false,
-            };
+        // With a bug, a deed may have other calls: that alone is no catch.
+        let wrong: Vec<&String> = verdict.wrong.iter().filter(|wrong| !wrong.starts_with(matrix::NOT_COVERED)).collect();
+        if !wrong.is_empty() {
+            let rules: BTreeSet<&str> = wrong.iter().filter_map(|wrong| wrong.split(':').next()).collect();
+            let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
+            let figures = format!("caught at point {} of {total}, {point}, by: {rules}", index + 1);
+            return Report { figures, failed: false };
         }
     }
     Report { figures: format!("not caught at any of {total} points"), failed: true }
@@ -321,6 +351,7 @@ where
     let side_by_side = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut verdicts = Vec::new();
     let mut running = JoinSet::new();
+    let total = points.len();
     let mut points = points.into_iter();
     loop {
         while running.len() < side_by_side
@@ -337,12 +368,15 @@ where
             println!("    again: cargo test -p terraform-provider-multicloud --test crash_matrix -- --point {point}");
         }
         verdicts.push(verdict);
+        if verdicts.len().is_multiple_of(PROGRESS) {
+            println!("    {} of {total}", verdicts.len());
+        }
     }
 }
 
-fn drawn(options: &Options, points: Vec<Point>) -> Vec<Point> {
+fn drawn(options: &Options, points: Vec<Point>, sample: usize) -> Vec<Point> {
     let mut points = Draw(options.seed).shuffled(points);
-    points.truncate(SAMPLE);
+    points.truncate(sample);
     points
 }
 

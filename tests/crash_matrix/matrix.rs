@@ -22,9 +22,15 @@ const LONGEST_RUN: Duration = Duration::from_secs(60);
 /// How often what was begun may be begun again.
 pub(crate) const RECOVERIES: usize = 2;
 
+/// What is said of a point that was never reached.
+pub(crate) const NOT_COVERED: &str = "not covered: the deed ended before that call";
+
 /// A deed that nothing befell.
 pub(crate) struct Reference {
+    /// The clusters before it.
+    pub(crate) before: Value,
     pub(crate) requests: Vec<Value>,
+    /// The clusters after it.
     pub(crate) world: Value,
 }
 
@@ -179,7 +185,8 @@ pub(crate) async fn reference(deed: Deed) -> Reference {
     let stage = Stage::set(deed).await;
     let exit = stage.run(deed.task(), None).await;
     assert_eq!(exit.end, Some(deed.end()), "{} fails without any fault: {}", deed.as_str(), exit.said);
-    let reference = Reference { requests: stage.world.requests(stage.seen), world: stage.world.clusters() };
+    let (requests, world) = (stage.world.requests(stage.seen), stage.world.clusters());
+    let reference = Reference { before: stage.before.clone(), requests, world };
     let evidence = Evidence {
         reference: &reference.requests,
         reference_world: &reference.world,
@@ -227,16 +234,22 @@ pub(crate) async fn strike(point: &Point, bug: Option<Bug>, reference: &Referenc
     let mut last = match point.blow {
         Blow::Kill => {
             let mut last = stage.run_and_kill(call, bug).await;
-            if let (None, Some(again)) = (&last, point.again) {
-                stage.recall(point.memory);
+            if let Some(early) = &last {
+                // The fault waits for a call that this process never makes; it must not meet another one.
+                let wrong = vec![format!("{NOT_COVERED}: {}", early.said.trim())];
+                let wrong = if early.end == Some(deed.end()) { wrong } else { vec![failed_by_itself(early)] };
+                return Verdict { is_covered: false, is_covered_again: false, wrong, requests: Vec::new() };
+            }
+            stage.recall(point.memory);
+            if let Some(again) = point.again {
                 let call = stage.world.seen() + again;
                 call_again = Some(call);
                 stage.plan_fault(call, point);
                 // A recovery that has fewer calls ends by itself.
                 last = stage.run_and_kill(call, bug).await;
-            }
-            if last.is_none() {
-                stage.recall(point.memory);
+                if last.is_none() {
+                    stage.recall(point.memory);
+                }
             }
             last
         }
@@ -272,9 +285,13 @@ pub(crate) async fn strike(point: &Point, bug: Option<Bug>, reference: &Referenc
     let is_covered = checker::was_struck(&requests, call, &fault);
     let is_covered_again = call_again.is_some_and(|call| checker::was_struck(&requests, call, &fault));
     if !is_covered {
-        wrong.push("not covered: the deed ended before that call".to_owned());
+        wrong.push(NOT_COVERED.to_owned());
     }
     Verdict { is_covered, is_covered_again, wrong, requests }
+}
+
+fn failed_by_itself(exit: &Exit) -> String {
+    format!("failed by itself: {}", exit.said.trim())
 }
 
 /// The journal of a deed, for who reads it.

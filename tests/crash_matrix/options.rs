@@ -3,6 +3,7 @@
 use std::env;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::planted_bug::Bug;
 use crate::point::Point;
 
 /// What to run.
@@ -14,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) exhaustive: bool,
     /// This point alone.
     pub(crate) point: Option<Point>,
+    /// That point with this bug.
+    pub(crate) bug: Option<Bug>,
     /// Say what there is, and run nothing.
     pub(crate) list: bool,
     filters: Vec<String>,
@@ -34,6 +37,7 @@ impl Options {
             },
             exhaustive: env::var_os("MULTICLOUD_EXHAUSTIVE").is_some(),
             point: None,
+            bug: None,
             list: false,
             filters: Vec::new(),
             skips: Vec::new(),
@@ -45,6 +49,7 @@ impl Options {
             match argument.as_str() {
                 "--seed" => options.seed = number(&value()?)?,
                 "--point" => options.point = Some(value()?.parse()?),
+                "--bug" => options.bug = Some(value()?.parse()?),
                 "--exhaustive" => options.exhaustive = true,
                 "--list" => options.list = true,
                 "--exact" => options.exact = true,

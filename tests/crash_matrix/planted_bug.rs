@@ -1,6 +1,8 @@
 //! The backend as the driver process has it: each call brought to its end before anything else happens, so that virtual
 //! time stands still meanwhile; and, on demand, with a bug that the checker must catch.
 
+use std::str::FromStr;
+
 use async_trait::async_trait;
 use multicloud::backend::{Backend, Capabilities, Difference};
 use multicloud::eks::Eks;
@@ -72,13 +74,22 @@ impl Bug {
     /// Where it shows.
     pub(crate) fn shows_at(self) -> (Deed, Blow) {
         match self {
-            Bug::NoMark | Bug::UnmarkedPools | Bug::HalfMadeIsGone => (Deed::Create, Blow::Kill),
+            Bug::NoMark | Bug::UnmarkedPools | Bug::HalfMadeIsGone | Bug::IgnoresRunning => (Deed::Create, Blow::Kill),
             Bug::BlindResend => (Deed::Create, Blow::Drop),
             Bug::RefusalIsGone => (Deed::Delete, Blow::AccessDenied),
             Bug::AdoptsAnything => (Deed::CreateOverMarked, Blow::Kill),
             Bug::NoOrder | Bug::LeavesCluster => (Deed::Delete, Blow::Kill),
-            Bug::IgnoresRunning | Bug::Babbles => (Deed::Update, Blow::Kill),
+            Bug::Babbles => (Deed::Update, Blow::Kill),
         }
+    }
+}
+
+impl FromStr for Bug {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Bug, String> {
+        let found = Bug::ALL.into_iter().find(|bug| bug.as_str() == text);
+        found.ok_or_else(|| format!("{text:?} is none of {}", Bug::ALL.map(Bug::as_str).join(", ")))
     }
 }
 

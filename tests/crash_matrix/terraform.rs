@@ -115,7 +115,8 @@ resource "multicloud_environment" "ours" {{
 pub(crate) fn reference(deed: Deed, cli: &Cli, runtime: &Handle) -> Reference {
     let stage = Stage::set(deed, cli, runtime);
     stage.start().finish().succeeds();
-    Reference { requests: stage.world.requests(stage.seen), world: stage.world.clusters() }
+    let (requests, world) = (stage.world.requests(stage.seen), stage.world.clusters());
+    Reference { before: stage.before, requests, world }
 }
 
 /// Strikes at a point, runs the command line again, and judges.

@@ -34,8 +34,11 @@ impl World {
         world.put(OTHERS[0], json!({ "tags": mark("other-team", OTHERS[0]) }));
         world.put(OTHERS[1], json!({}));
         match deed {
-            Deed::CreateOverMarked => world.put(OURS, json!({ "tags": mark("other-team", OURS) })),
-            Deed::CreateOverUnmarked => world.put(OURS, json!({})),
+            // Of a version that ours could be, so that only whose it is keeps us from it.
+            Deed::CreateOverMarked => {
+                world.put(OURS, json!({ "version": "1.31", "tags": mark("other-team", OURS) }));
+            }
+            Deed::CreateOverUnmarked => world.put(OURS, json!({ "version": "1.31" })),
             Deed::Create | Deed::Update | Deed::Delete => {}
         }
         world
