@@ -172,6 +172,41 @@ async fn a_part_that_fails_taints_nothing() {
 }
 
 #[tokio::test]
+async fn an_update_that_fails_leaves_the_truth_in_the_state() {
+    let world = World::new().await;
+    let object = world.apply(None, &environment()).await.expect_object();
+    world.fails("UpdateNodegroupConfig");
+    let scaled = changed(environment(), "/node_pools/system/count", json!(3));
+    let scaled = changed(scaled, "/node_pools/batch", json!({ "machine_type": "t3.large", "count": 1 }));
+    let failed = world.apply(Some(&object), &scaled).await;
+    assert!(failed.is_error());
+    assert!(told(&failed.messages).contains("node pool system"), "{}", told(&failed.messages));
+    let left = failed.object.unwrap();
+    assert!(part(&left.state, &["node_pools"]).get("batch").is_none(), "what was not made is not in the state");
+
+    let plan = world.plan(Some(&world.refreshed(&left).await), &scaled).await.expect_success();
+    assert!(!plan.is_empty() && plan.replace.is_empty());
+    let mended = world.core.apply(plan).await.expect_object();
+    world.plans_empty(&mended, &scaled).await;
+}
+
+#[tokio::test]
+async fn a_pool_that_is_gone_is_made_again_and_nothing_else() {
+    let world = World::new().await;
+    let object = world.apply(None, &environment()).await.expect_object();
+    let without = changed(environment(), "/node_pools", json!({ "system": environment()["node_pools"]["system"] }));
+    world.apply(Some(&object), &without).await.expect_object();
+    let before = world.changes();
+
+    let read = world.refreshed(&object).await;
+    let plan = world.plan(Some(&read), &environment()).await.expect_success();
+    assert_eq!(part(&plan.state, &["node_pools", "system"]), part(&read.state, &["node_pools", "system"]));
+    let object = world.core.apply(plan).await.expect_object();
+    world.plans_empty(&object, &environment()).await;
+    assert_eq!(world.changes(), before + 1);
+}
+
+#[tokio::test]
 async fn an_interrupt_returns_at_once_and_the_next_apply_carries_on() {
     let world = World::with(json!([]), "1h").await;
     let config = environment();

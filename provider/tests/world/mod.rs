@@ -65,6 +65,12 @@ impl World {
         assert!(plan.is_empty(), "from {:#?}\nto {:#?}", object.state, plan.state);
     }
 
+    /// Has the next operation of that name fail after it was accepted.
+    pub(crate) fn fails(&self, operation: &str) {
+        let faults = json!([{ "operation": operation, "fault": "fail" }]);
+        self.cloud.add_faults(FaultPlan::from_json(&faults.to_string()).unwrap()).unwrap();
+    }
+
     /// How often an operation changed the cloud.
     pub(crate) fn committed(&self, operation: &str) -> usize {
         self.cloud.journal().iter().filter(|entry| entry.committed && entry.operation == operation).count()
