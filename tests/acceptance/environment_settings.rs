@@ -4,6 +4,9 @@ use crate::harness::{ADDRESS, Cli, Configuration, Pool, Simulator, Workspace, wi
 
 with_each_cli!(each_setting_changes_in_place, a_new_machine_type_replaces_the_pool_alone);
 
+/// What changes, by its name and as the change of the configuration.
+type Change = (&'static str, fn(&mut Configuration));
+
 fn each_setting_changes_in_place(cli: Cli) {
     let simulator = Simulator::start();
     let workspace = Workspace::new(&cli);
@@ -11,7 +14,7 @@ fn each_setting_changes_in_place(cli: Cli) {
     workspace.write("main.tf", &configuration.render());
     workspace.apply().succeeds();
 
-    let changes: &[(&str, fn(&mut Configuration))] = &[
+    let changes: &[Change] = &[
         ("tags", |c| c.arguments = "tags = { cost-center = \"1234\" }".to_owned()),
         ("other tags", |c| c.arguments = "tags = { team = \"platform\" }".to_owned()),
         ("labels and taints", |c| {
