@@ -306,13 +306,10 @@ impl<R> ErasedResource<R> {
 /// Reads a model, turning what does not fit into a diagnostic with its path.
 pub(crate) fn typed<M: Model>(value: Value) -> Result<M, Diagnostics> {
     M::from_value(value, &Path::root()).map_err(|error| {
-        Diagnostic::error("Invalid value", format!("{}.", capitalized(&error.message))).at(error.path).into()
+        // Core shows the line of a nested attribute's resource only.
+        let place = if error.path.is_root() { String::new() } else { format!("{}: ", error.path) };
+        Diagnostic::error("Invalid value", format!("{place}{}.", error.message)).at(error.path).into()
     })
-}
-
-fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[async_trait]

@@ -211,7 +211,11 @@ impl Resource for Shelves {
                 call.warn(Diagnostic::warning("Nearly full", "Think of another shelf."));
                 Err(Diagnostic::error("Full", "Use another shelf.").into())
             }
-            "needs the client" => call.client().map(|_| ()),
+            "meddles with a set" => {
+                let check = Check { every: "2m".parse::<GoDuration>().ok().into(), id: Attr::unknown() };
+                change.plan.checks = Attr::Known([check].into_iter().collect());
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -542,6 +546,13 @@ async fn spellings_in_the_objects_of_a_set_are_no_change() {
     let plan = core.plan("odd_shelf", Some(&object), checks(["60m", "61s"])).await.expect_success();
     let Value::Set(planned) = at(&plan.state, &["checks"]) else { panic!("no set") };
     assert_eq!(planned.iter().filter(|check| at(check, &["id"]).is_unknown()).count(), 1);
+}
+
+#[tokio::test]
+async fn a_plan_that_changes_what_a_set_was_configured_with_is_refused() {
+    let config = json!({ "name": "meddles with a set", "checks": [{ "every": "1m" }] });
+    let plan = core().await.plan("odd_shelf", None, config).await;
+    assert_eq!(plan.messages[0].path, "checks", "{:?}", plan.messages);
 }
 
 #[tokio::test]

@@ -124,7 +124,7 @@ impl Validator for IsDuration {
         if let Value::String(text) = cx.value
             && let Err(error) = text.parse::<GoDuration>()
         {
-            diagnostics.error_at(cx.path.clone(), "Invalid duration", error.to_string());
+            diagnostics.error_at(cx.path.clone(), "Invalid duration", format!("{}: {error}.", cx.path));
         }
     }
 }

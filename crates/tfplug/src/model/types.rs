@@ -114,13 +114,39 @@ impl AttributeType for f64 {
         AttributeKind::Type(Type::Number)
     }
 
-    /// Takes decimals that a double prints back as they are, such as `0.1`; use [`Number`] for all others.
+    /// Takes decimals that a double prints back as they are, such as `0.1`: any other would come out changed, and core
+    /// refuses a plan that changes what is configured. Use [`Number`] for all others.
     fn decode(value: Value, path: &Path) -> Result<Self, CodecError> {
         let Value::Number(number) = &value else { return Err(mismatch(path, "a number", &value)) };
-        Self::try_from(number).map_err(|error| CodecError { path: path.clone(), message: error.to_string() })
+        let float = Self::try_from(number).ok();
+        float.filter(|float| Number::from_f64(*float).as_ref() == Ok(number)).ok_or_else(|| CodecError {
+            path: path.clone(),
+            message: format!(
+                "a number of at most 15 digits is required, not {number}: round it, as with \
+                 tonumber(format(\"%.15g\", x))"
+            ),
+        })
     }
 
     fn encode(&self) -> Value {
         Number::from_f64(*self).map_or(Value::Null, Value::Number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_float_comes_out_as_it_went_in_or_is_refused() {
+        let decode = |text: &str| f64::decode(Value::Number(text.parse().unwrap()), &Path::root());
+        for text in ["0.1", "-2.5", "3", "1e-7", "123456789012345"] {
+            assert_eq!(decode(text).unwrap().encode(), Value::Number(text.parse().unwrap()), "{text}");
+        }
+        // What a float of another provider looks like, a remainder of binary arithmetic, and too many digits.
+        let remainder = format!("0.01{}3", "0".repeat(150));
+        for text in ["0.1000000000000000055511151231257827021181583404541015625", &remainder, "9007199254740993"] {
+            assert!(decode(text).unwrap_err().message.contains("round it"), "{text}");
+        }
     }
 }

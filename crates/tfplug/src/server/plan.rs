@@ -62,6 +62,9 @@ impl<P: Provider> Inner<P> {
         }
         if !diagnostics.has_error() {
             let mut violations = check::plan(block, &config, &prior, &change.plan);
+            if violations.is_empty() {
+                violations = check::set_elements(block, &config, &prior, &change.plan);
+            }
             if !prior.is_null() {
                 violations.extend(check::requires_replace(&prior, &change.plan, &change.replace));
             }
