@@ -266,7 +266,8 @@ async fn planted(options: &Options, bug: Bug, reference: Arc<Reference>) -> Repo
     for (index, point) in points.iter().enumerate() {
         let verdict = matrix::strike(point, Some(bug), &reference).await;
         // With a bug, a deed may have other calls: that alone is no catch.
-        let wrong: Vec<&String> = verdict.wrong.iter().filter(|wrong| !wrong.starts_with(matrix::NOT_COVERED)).collect();
+        let wrong: Vec<&String> =
+            verdict.wrong.iter().filter(|wrong| !wrong.starts_with(matrix::NOT_COVERED)).collect();
         if !wrong.is_empty() {
             let rules: BTreeSet<&str> = wrong.iter().filter_map(|wrong| wrong.split(':').next()).collect();
             let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
