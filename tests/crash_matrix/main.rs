@@ -42,12 +42,16 @@ use crate::matrix::{Reference, Verdict};
 use crate::options::Options;
 use crate::planted_bug::Bug;
 use crate::point::{Blow, Deed, Draw, Memory, Point};
+use crate::world::Pace;
 
 /// How many points a sample of one deed has: a few seconds' worth.
 const SAMPLE: usize = 20;
 
 /// How many of them one case of a deed has that is not about being killed.
 const SMALL_SAMPLE: usize = 10;
+
+/// Most recoveries have this part of a deed's calls: a second kill after them would not happen.
+const RECOVERY_PART: u64 = 3;
 
 /// After how many points there is a sign of life.
 const PROGRESS: usize = 50;
@@ -140,7 +144,7 @@ fn main() -> ExitCode {
 async fn run(options: &Options) -> Vec<String> {
     let mut references = References::default();
     if let Some(point) = options.point {
-        let reference = references.of(point.deed).await;
+        let reference = matrix::reference(point.deed, options.bug.map_or(Pace::Usual, Bug::pace)).await;
         let verdict = matrix::strike(&point, options.bug, &reference).await;
         println!("{point}: {}", if verdict.wrong.is_empty() { "nothing is wrong" } else { "FAILED" });
         println!("{}{}", verdict.wrong.join("\n"), matrix::listing(&verdict.requests));
@@ -163,7 +167,7 @@ async fn run(options: &Options) -> Vec<String> {
                 let (updated, deleted) = (references.of(Deed::Update).await, references.of(Deed::Delete).await);
                 tampered(&updated, &deleted)
             }
-            Case::Planted(bug) => planted(options, bug, references.of(bug.shows_at().0).await).await,
+            Case::Planted(bug) => planted(options, bug).await,
             Case::Terraform => commanded(options, &Cli::terraform(), SAMPLE_TERRAFORM, EACH_TERRAFORM).await,
             Case::Tofu => commanded(options, &Cli::tofu(), SAMPLE_TOFU, EACH_TOFU).await,
         };
@@ -190,7 +194,7 @@ impl References {
     async fn of(&mut self, deed: Deed) -> Arc<Reference> {
         match self.0.entry(deed) {
             Entry::Occupied(done) => Arc::clone(done.get()),
-            Entry::Vacant(undone) => Arc::clone(undone.insert(Arc::new(matrix::reference(deed).await))),
+            Entry::Vacant(undone) => Arc::clone(undone.insert(Arc::new(matrix::reference(deed, Pace::Usual).await))),
         }
     }
 }
@@ -226,7 +230,7 @@ async fn killed_twice(options: &Options, deed: Deed, reference: Arc<Reference>) 
     let points = Memory::ALL.into_iter().flat_map(|memory| Point::all(deed, calls, Blow::Kill, memory)).collect();
     let mut points = draw.shuffled(points);
     points.truncate(if options.exhaustive { PAIRS } else { SMALL_SAMPLE });
-    points.iter_mut().for_each(|point: &mut Point| point.again = Some(draw.number(calls)));
+    points.iter_mut().for_each(|point: &mut Point| point.again = Some(draw.number(calls / RECOVERY_PART)));
     let struck = strike_all(points, None, &reference).await;
     let twice = struck.verdicts.iter().filter(|verdict| verdict.is_covered_again).count();
     let figures = format!("{} pairs, in {twice} of them the recovery reached its own", struck.verdicts.len());
@@ -258,8 +262,9 @@ fn tampered(updated: &Reference, deleted: &Reference) -> Report {
 }
 
 /// Strikes where the bug shows until it is caught.
-async fn planted(options: &Options, bug: Bug, reference: Arc<Reference>) -> Report {
+async fn planted(options: &Options, bug: Bug) -> Report {
     let (deed, blow) = bug.shows_at();
+    let reference = matrix::reference(deed, bug.pace()).await;
     let points = Point::all(deed, checker::calls(&reference.requests), blow, Memory::Prior);
     let points = Draw(options.seed).shuffled(points);
     let total = points.len();

@@ -14,7 +14,7 @@ use crate::checker::{self, Evidence};
 use crate::driver_process::{ARGUMENT, End, Order, Task};
 use crate::planted_bug::Bug;
 use crate::point::{Blow, Deed, Memory, Point};
-use crate::world::{World, foreign};
+use crate::world::{Pace, World, foreign};
 
 /// A run takes less than a second; what takes this long on two loaded cores hangs.
 const LONGEST_RUN: Duration = Duration::from_secs(30);
@@ -77,8 +77,8 @@ struct Exit {
 }
 
 impl Stage {
-    async fn set(deed: Deed) -> Stage {
-        let world = World::start(deed).await;
+    async fn set(deed: Deed, pace: Pace) -> Stage {
+        let world = World::start(deed, pace).await;
         let folder = tempfile::tempdir().expect("a folder can be made");
         let mut stage = Stage { deed, world, folder, before: Value::Null, seen: 0 };
         match deed {
@@ -181,8 +181,8 @@ async fn ended(child: Child) -> Exit {
 }
 
 /// Does a deed that nothing befalls.
-pub(crate) async fn reference(deed: Deed) -> Reference {
-    let stage = Stage::set(deed).await;
+pub(crate) async fn reference(deed: Deed, pace: Pace) -> Reference {
+    let stage = Stage::set(deed, pace).await;
     let exit = stage.run(deed.task(), None).await;
     assert_eq!(exit.end, Some(deed.end()), "{} fails without any fault: {}", deed.as_str(), exit.said);
     let (requests, world) = (stage.world.requests(stage.seen), stage.world.clusters());
@@ -226,7 +226,7 @@ impl Verdict {
 /// Strikes at a point, recovers, and judges.
 pub(crate) async fn strike(point: &Point, bug: Option<Bug>, reference: &Reference) -> Verdict {
     let deed = point.deed;
-    let stage = Stage::set(deed).await;
+    let stage = Stage::set(deed, bug.map_or(Pace::Usual, Bug::pace)).await;
     let mut wrong = Vec::new();
     let call = stage.seen + point.call;
     stage.plan_fault(call, point);

@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::point::{Blow, Deed};
+use crate::world::Pace;
 
 /// Mistakes that backends for clouds have been seen to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +82,13 @@ impl Bug {
             Bug::NoOrder | Bug::LeavesCluster => (Deed::Delete, Blow::Kill),
             Bug::Babbles => (Deed::Update, Blow::Kill),
         }
+    }
+}
+
+impl Bug {
+    /// How fast time must pass for it to show: who does not wait is not caught where all is done at once.
+    pub(crate) fn pace(self) -> Pace {
+        if self == Bug::IgnoresRunning { Pace::Slow } else { Pace::Usual }
     }
 }
 

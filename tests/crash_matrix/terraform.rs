@@ -11,7 +11,7 @@ use crate::checker::{self, Evidence};
 use crate::harness::{Cli, Outcome, Running, Workspace, send};
 use crate::matrix::{RECOVERIES, Reference, Verdict};
 use crate::point::{Deed, Point};
-use crate::world::{ACCOUNT, OURS, OWNER, REGION, SUBNETS, World, foreign};
+use crate::world::{ACCOUNT, OURS, OWNER, Pace, REGION, SUBNETS, World, foreign};
 
 /// How long to wait for the blow before looking whether the command line has ended without it.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -31,7 +31,7 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     fn set(deed: Deed, cli: &Cli, runtime: &'a Handle) -> Stage<'a> {
-        let world = runtime.block_on(World::start(deed));
+        let world = runtime.block_on(World::start(deed, Pace::Usual));
         let workspace = Workspace::new(cli);
         let mut stage = Stage { deed, world, workspace, runtime, before: Value::Null, seen: 0 };
         match deed {

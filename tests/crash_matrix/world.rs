@@ -1,7 +1,9 @@
 //! The simulated cloud of one point, and what stands in it besides ours.
 
+use std::time::Duration;
+
 use multicloud_simulator::journal::Entry;
-use multicloud_simulator::{Config, Running, Simulator};
+use multicloud_simulator::{Config, Running, Simulator, Time};
 use serde_json::{Value, json};
 
 use crate::point::Deed;
@@ -21,6 +23,24 @@ const OTHERS: [&str; 2] = ["other-team", "by-hand"];
 const OTHERS_INSIDE: [&str; 2] =
     ["prod/node-groups/by-hand", "prod/access-entries/arn:aws:iam::123456789012:role/developer"];
 
+/// How far a request moves the cloud's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// A minute: few polls, so that a matrix takes minutes.
+    Usual,
+    /// So little that looking at everything takes less time than making anything.
+    Slow,
+}
+
+impl Pace {
+    fn time(self) -> Time {
+        match self {
+            Pace::Usual => Time::FAST,
+            Pace::Slow => Time::Fast { step: Duration::from_secs(10) },
+        }
+    }
+}
+
 /// A simulated cloud.
 pub(crate) struct World {
     pub(crate) running: Running,
@@ -28,8 +48,9 @@ pub(crate) struct World {
 
 impl World {
     /// A cloud in which others have clusters, and where the deed is tried over one, that of our name.
-    pub(crate) async fn start(deed: Deed) -> World {
-        let running = Simulator::start(Config::default()).await.expect("the simulator starts");
+    pub(crate) async fn start(deed: Deed, pace: Pace) -> World {
+        let config = Config { time: pace.time(), ..Config::default() };
+        let running = Simulator::start(config).await.expect("the simulator starts");
         let world = World { running };
         world.put(OTHERS[0], json!({ "tags": mark("other-team", OTHERS[0]) }));
         world.put(OTHERS[1], json!({}));
