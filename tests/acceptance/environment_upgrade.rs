@@ -59,6 +59,10 @@ fn downgrade_is_refused_at_plan(cli: Cli) {
     workspace.apply().succeeds();
     let before = simulator.journal().changes().len();
     workspace.write("main.tf", &configuration(&simulator, "1.32").render());
-    workspace.run(["plan", "-input=false", "-no-color"]).fails_with(&["cannot be lowered", "Set version to \"1.33\""]);
+    workspace.run(["plan", "-input=false", "-no-color"]).fails_with(&[
+        "cannot be lowered",
+        "kubernetes has version = \"1.32\"",
+        "\"1.33\"",
+    ]);
     assert_eq!(simulator.journal().changes().len(), before);
 }
