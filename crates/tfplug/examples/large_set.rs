@@ -6,9 +6,10 @@
 use std::time::Instant;
 
 use tfplug::testing::Core;
+use tfplug::value::from_json;
 use tfplug::{
     Attr, Call, Configure, Configured, Create, Delete, Diagnostics, Model, NoIdentity, Offers, Provider, Resource,
-    SetOf, Update, async_trait,
+    SetOf, Type, Update, Value, async_trait,
 };
 
 /// Rules of a firewall.
@@ -110,12 +111,13 @@ impl Provider for Large {
 }
 
 /// A configuration of so many rules, of which one has another port than it had.
-fn config(rules: i64, is_changed: bool) -> serde_json::Value {
+fn config(kind: &Type, rules: i64, is_changed: bool) -> Value {
     let rule = |number: i64| {
         let port = if is_changed && number == 7 { -number } else { number };
         serde_json::json!({ "port": port.abs() + i64::from(port < 0) * rules, "source": "10.0.0.0/8", "owner": { "name": "ops" } })
     };
-    serde_json::json!({ "rules": (0..rules).map(rule).collect::<Vec<_>>() })
+    let json = serde_json::json!({ "rules": (0..rules).map(rule).collect::<Vec<_>>() });
+    from_json(json.to_string().as_bytes(), kind).unwrap_or(Value::Null)
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -123,12 +125,14 @@ async fn main() {
     for rules in [1_000, 10_000] {
         let core = Core::new(Large);
         let timed = |what: &str, start: Instant| println!("{rules:>6} {what:<24} {:>9.1?}", start.elapsed());
+        let kind = core.resource_type("large_firewall");
+        let (first, changed) = (config(&kind, rules, false), config(&kind, rules, true));
         let whole = Instant::now();
         let start = Instant::now();
-        assert!(core.validate("large_firewall", config(rules, false)).await.is_empty());
+        assert!(core.validate("large_firewall", first.clone()).await.is_empty());
         timed("validate", start);
         let start = Instant::now();
-        let plan = core.plan("large_firewall", None, config(rules, false)).await.expect_success();
+        let plan = core.plan("large_firewall", None, first.clone()).await.expect_success();
         timed("plan of the create", start);
         let start = Instant::now();
         let object = core.apply(plan).await.expect_object();
@@ -137,10 +141,10 @@ async fn main() {
         let object = core.refresh("large_firewall", &object).await.expect_object();
         timed("read", start);
         let start = Instant::now();
-        assert!(core.plan("large_firewall", Some(&object), config(rules, false)).await.is_empty());
+        assert!(core.plan("large_firewall", Some(&object), first.clone()).await.is_empty());
         timed("plan without changes", start);
         let start = Instant::now();
-        let plan = core.plan("large_firewall", Some(&object), config(rules, true)).await.expect_success();
+        let plan = core.plan("large_firewall", Some(&object), changed).await.expect_success();
         assert!(!plan.is_empty() && !plan.replace.is_empty());
         timed("plan of one change", start);
         timed("all of it", whole);

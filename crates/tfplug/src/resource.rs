@@ -349,12 +349,8 @@ impl<R: Resource> AnyResource<R::Client> for ErasedResource<R> {
             replace: change.replace,
         };
         self.resource.plan(call, &mut change).await?;
-        Ok(Change {
-            config: change.config.to_value(),
-            prior: None,
-            plan: change.plan.to_value(),
-            replace: change.replace,
-        })
+        // Nobody reads the rest again, which may be large.
+        Ok(Change { config: Value::Null, prior: None, plan: change.plan.to_value(), replace: change.replace })
     }
 
     async fn plan_delete(&self, call: &Call<R::Client>, state: Value) -> Result<(), Diagnostics> {

@@ -31,7 +31,7 @@ pub(crate) async fn guarded<T>(
     let timed = async {
         let start = Instant::now();
         let outcome = caught(rpc, subject, call).await;
-        let duration = start.elapsed().as_millis();
+        let duration = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(tf_req_duration_ms = duration, failed = outcome.is_err(), "answered");
         outcome
     };

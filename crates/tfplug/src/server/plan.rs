@@ -27,8 +27,8 @@ impl<P: Provider> Inner<P> {
             if request.planned_private.is_empty() { &request.prior_private } else { &request.planned_private };
         let call = self.call(request.client_capabilities, private);
 
-        let is_destroy = convert::value(request.proposed_new_state.as_ref(), kind)?.is_null();
-        if is_destroy {
+        // Core's own proposal is not read: in a destroy it is null, as the configuration is.
+        if config.is_null() {
             interruptible(RPC, &request.type_name, &call, resource.plan_delete(&call, prior)).await?;
             return Ok(wire::plan_resource_change::Response {
                 planned_state: Some(convert::dynamic(&Value::Null, kind)?),
