@@ -51,7 +51,8 @@ pub(crate) fn diagnostic(
         return Diagnostic { severity, ..self::violation(violation) };
     }
     let summary = format!("Unable to {} {} {name:?}", deed.verb(), noun(error.backend));
-    let detail = format!("{}.\n\n{}", ErrorChain(error), next(deed, id, error.kind));
+    let chain = ErrorChain(error).to_string();
+    let detail = format!("{}.\n\n{}", chain.trim_end_matches('.'), next(deed, id, error.kind));
     Diagnostic { severity, summary, detail, path: None }
 }
 
@@ -154,8 +155,9 @@ fn not_owned(deed: Deed, id: Option<&EnvironmentId>) -> String {
              import {{\n    to = multicloud_environment.<name>\n    id = \"{id}\"\n  }}"
         ),
         (Deed::Import, _) => {
-            "It carries another owner's mark. Import it with that owner's configuration, or have the owner take the \
-             mark away."
+            "It carries another owner's mark: import it with that owner's configuration, or have the owner take the \
+             mark away. Or the id names another account or region than the provider's credentials: use those of that \
+             account."
                 .to_owned()
         }
         (Deed::Create | Deed::Read | Deed::Update | Deed::Delete | Deed::Access, _) => {

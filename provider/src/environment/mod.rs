@@ -68,17 +68,18 @@ impl Resource for EnvironmentResource {
         let owner = clouds.known_owner()?;
         let mut diagnostics = Diagnostics::new();
         plan::complete(change, &mut diagnostics);
+        let mut is_settled = false;
         if let Some(owner) = owner
             && !diagnostics.has_error()
+            && let Ok(desired) = Draft::of(&with_modes(&change.config, &change.plan), owner).finished()
+            && let Some(backend) = offline(desired.cloud.backend())
         {
-            let draft = Draft::of(&with_modes(&change.config, &change.plan), owner);
-            if let (Ok(desired), Some(observed)) = (draft.finished(), call.private().get::<Observed>(OBSERVED)) {
-                let backend = offline(desired.cloud.backend());
-                if let Some(backend) = backend {
-                    plan::against_observed(backend.as_ref(), &observed, &desired, change, &mut diagnostics);
-                }
-            }
+            let observed = call.private().get::<Observed>(OBSERVED);
+            let is_idle = call.private().get::<Vec<Operation>>(RUNNING).is_none_or(|running| running.is_empty());
+            is_settled =
+                plan::by_backend(backend.as_ref(), observed.as_ref(), &desired, change, &mut diagnostics) && is_idle;
         }
+        plan::unfinished(change, is_settled);
         plan::protect(change, &mut diagnostics);
         if diagnostics.has_error() {
             return Err(diagnostics);
@@ -243,11 +244,14 @@ impl Resource for EnvironmentResource {
 /// Everything that can be said against a configuration without asking anybody.
 fn check(config: &Environment, owner: &Owner, diagnostics: &mut Diagnostics) {
     if config.eks.is_null() {
-        diagnostics.push(Diagnostic::error(
-            "Missing cloud",
-            "An environment is in exactly one cloud, and no cloud's block is set. Set eks = { role_arn = \"…\", \
+        diagnostics.push(
+            Diagnostic::error(
+                "Missing cloud",
+                "An environment is in exactly one cloud, and no cloud's block is set. Set eks = { role_arn = \"…\", \
              node_role_arn = \"…\" } for one on Amazon EKS.",
-        ));
+            )
+            .at(Path::root().attribute("eks")),
+        );
     }
     let mut draft = Draft::of(config, owner);
     if let Some(spec) = draft.spec.clone()

@@ -15,9 +15,7 @@ use crate::diagnostics::{path, violation};
 pub(crate) fn complete(change: &mut Change<Environment>, diagnostics: &mut Diagnostics) {
     modes(&mut change.plan.node_pools, change.prior.as_ref().map(|prior| &prior.node_pools));
     let Some(prior) = change.prior.clone() else { return };
-    keep_empty(&prior, &mut change.plan);
     downgrade(&prior, &change.config, diagnostics);
-    unfinished(&prior, change);
 }
 
 /// Refuses what could only be done by destroying what is protected.
@@ -42,15 +40,22 @@ pub(crate) fn protected(state: &Environment, deed: &str) -> Diagnostic {
 }
 
 /// Asks the backend, which answers without asking its cloud, what the change comes to: refuses what it cannot do, and
-/// replaces the environment where a field that never changes does.
-pub(crate) fn against_observed(
+/// replaces the environment where a field that never changes does. Answers whether nothing is left to do.
+pub(crate) fn by_backend(
     backend: &dyn Backend,
-    observed: &Observed,
+    observed: Option<&Observed>,
     desired: &EnvironmentSpec,
     change: &mut Change<Environment>,
     diagnostics: &mut Diagnostics,
-) {
-    let Some(prior) = change.prior.clone() else { return };
+) -> bool {
+    let (prior, observed) = match (change.prior.clone(), observed) {
+        (Some(prior), Some(observed)) => (prior, observed),
+        (Some(_), None) => return false,
+        (None, _) => {
+            diagnostics.extend(backend.plan(None, Some(desired)).err().as_ref().and_then(refusal));
+            return false;
+        }
+    };
     let differences = backend.differences(observed, desired);
     let is_replaced = !differences.is_empty() || change.is_replacement();
     for difference in differences {
@@ -59,8 +64,38 @@ pub(crate) fn against_observed(
             change.replace(at);
         }
     }
-    if !is_replaced && let Err(error) = backend.plan(Some(observed), Some(desired)) {
-        diagnostics.extend(refusal(&error));
+    if is_replaced {
+        return false;
+    }
+    match backend.plan(Some(observed), Some(desired)) {
+        Ok(steps) => steps.is_empty(),
+        Err(error) => {
+            diagnostics.extend(refusal(&error));
+            false
+        }
+    }
+}
+
+/// Where something is left to do that no attribute shows, the status changes, so that there is an update to do it.
+///
+/// `is_settled`: the backend has nothing to do. What is degraded all the same is mended elsewhere, such as an add-on
+/// without nodes to run on: an update would change nothing, again and again.
+pub(crate) fn unfinished(change: &mut Change<Environment>, is_settled: bool) {
+    let Some(prior) = change.prior.clone() else { return };
+    let is = |status: &Attr<String>, wanted: Status| status.known().is_some_and(|status| status == wanted.as_str());
+    let is_done = |status: &Attr<String>| is(status, Status::Active) || (is_settled && is(status, Status::Degraded));
+    if is_done(&prior.status) {
+        return;
+    }
+    change.plan.status = unknown_status();
+    let pools = change.plan.node_pools.known_mut().into_iter().flat_map(BTreeMap::values_mut);
+    for pool in pools.filter_map(Attr::known_mut).filter(|pool| !is_done(&pool.status)) {
+        pool.status = unknown_status();
+    }
+    // What is being deleted, or has failed as a whole, can only be made anew.
+    let is_lost = |status: &String| [Status::Deleting, Status::Failed].iter().any(|lost| status == lost.as_str());
+    if prior.status.known().is_some_and(is_lost) {
+        change.replace(Path::root().attribute("status"));
     }
 }
 
@@ -89,35 +124,6 @@ fn modes(pools: &mut MapOf<NodePool>, prior: Option<&MapOf<NodePool>>) {
     }
 }
 
-/// An empty collection and none mean the same: writing one for the other is no change.
-fn keep_empty(prior: &Environment, plan: &mut Environment) {
-    fn keep<T: Default + Clone>(prior: &Attr<T>, plan: &mut Attr<T>, is_empty: impl Fn(&T) -> bool) {
-        if prior.is_null() && plan.known().is_some_and(is_empty) {
-            *plan = Attr::Null;
-        }
-    }
-    keep(&prior.tags, &mut plan.tags, BTreeMap::is_empty);
-    if let (Some(prior), Some(plan)) = (prior.network.known(), plan.network.known_mut()) {
-        keep(&prior.authorized_cidrs, &mut plan.authorized_cidrs, tfplug::Set::is_empty);
-    }
-    if let (Some(prior), Some(plan)) = (prior.eks.known(), plan.eks.known_mut()) {
-        keep(&prior.security_group_ids, &mut plan.security_group_ids, tfplug::Set::is_empty);
-        keep(&prior.log_types, &mut plan.log_types, tfplug::Set::is_empty);
-        keep(&prior.node_groups, &mut plan.node_groups, BTreeMap::is_empty);
-        keep(&prior.addons, &mut plan.addons, BTreeMap::is_empty);
-        keep(&prior.access_entries, &mut plan.access_entries, BTreeMap::is_empty);
-    }
-    let Some(pools) = plan.node_pools.known_mut() else { return };
-    for (name, plan) in pools {
-        let prior = prior.node_pools.known().and_then(|pools| pools.get(name)).and_then(Attr::known);
-        if let (Some(prior), Some(plan)) = (prior, plan.known_mut()) {
-            keep(&prior.labels, &mut plan.labels, BTreeMap::is_empty);
-            keep(&prior.taints, &mut plan.taints, tfplug::Set::is_empty);
-            keep(&prior.zones, &mut plan.zones, tfplug::Set::is_empty);
-        }
-    }
-}
-
 /// No cloud takes a version back.
 fn downgrade(prior: &Environment, config: &Environment, diagnostics: &mut Diagnostics) {
     if let (Some(now), Some(wanted)) = (version(prior), version(config))
@@ -131,23 +137,5 @@ fn downgrade(prior: &Environment, config: &Environment, diagnostics: &mut Diagno
                  \"{now}\" or a higher one. To have {wanted}, make a new environment beside this one."
             ),
         );
-    }
-}
-
-/// Where something is left to do that no attribute shows, the status changes, so that there is an update to do it.
-fn unfinished(prior: &Environment, change: &mut Change<Environment>) {
-    let is_done = |status: &Attr<String>| status.known().is_some_and(|status| status == Status::Active.as_str());
-    if is_done(&prior.status) {
-        return;
-    }
-    change.plan.status = unknown_status();
-    let pools = change.plan.node_pools.known_mut().into_iter().flat_map(BTreeMap::values_mut);
-    for pool in pools.filter_map(Attr::known_mut).filter(|pool| !is_done(&pool.status)) {
-        pool.status = unknown_status();
-    }
-    // What is being deleted, or has failed as a whole, can only be made anew.
-    let is_lost = |status: &String| [Status::Deleting, Status::Failed].iter().any(|lost| status == lost.as_str());
-    if prior.status.known().is_some_and(is_lost) {
-        change.replace(Path::root().attribute("status"));
     }
 }

@@ -232,7 +232,7 @@ fn eks(before: Option<Eks>, observed: &Observed, found: &EksObserved) -> Eks {
     if !found.role_arn.is_empty() {
         eks.role_arn = found.role_arn.clone().into();
     }
-    node_groups(&mut eks, observed, found);
+    node_groups(&mut eks, before.is_none(), observed, found);
     keep_texts(&mut eks.security_group_ids, &found.security_group_ids);
     if found.public_access {
         eks.private_access = found.private_access.into();
@@ -274,7 +274,7 @@ fn imported_eks(found: &EksObserved) -> Eks {
 }
 
 /// What pools have of their own: told where it differs from what the environment says for all.
-fn node_groups(eks: &mut Eks, observed: &Observed, found: &EksObserved) {
+fn node_groups(eks: &mut Eks, is_import: bool, observed: &Observed, found: &EksObserved) {
     let mut groups = eks.node_groups.clone().into_known().unwrap_or_default();
     let had_none = groups.is_empty();
     for pool in observed.node_pools.keys() {
@@ -291,9 +291,13 @@ fn node_groups(eks: &mut Eks, observed: &Observed, found: &EksObserved) {
         if image.is_some() && image != found.ami_type.as_ref() {
             own.ami_type = found.ami_type.clone().into();
         }
-        let subnets =
-            own.subnet_ids.known().map_or_else(|| observed.network.subnet_ids.clone(), |_| texts(&own.subnet_ids));
-        if subnets != found.subnet_ids {
+        let is_as_said = match own.subnet_ids.known() {
+            Some(_) => texts(&own.subnet_ids) == found.subnet_ids,
+            None if is_import => observed.network.subnet_ids == found.subnet_ids,
+            // Where the cluster's subnets grow, its groups stay in those that they have.
+            None => found.subnet_ids.is_subset(&observed.network.subnet_ids),
+        };
+        if !is_as_said {
             own.subnet_ids = written_texts(&found.subnet_ids);
         }
         if own != before {

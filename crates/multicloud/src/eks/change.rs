@@ -18,6 +18,8 @@ pub enum EksChange {
     UpgradeCluster {
         /// The version after.
         to: KubernetesVersion,
+        /// The version that it is a step to. A step to one that EKS does not offer cannot be taken back.
+        goal: KubernetesVersion,
         /// Whether findings of the upgrade insights are passed over.
         force: bool,
     },

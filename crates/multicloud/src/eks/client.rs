@@ -31,7 +31,7 @@ use super::spec::{ObservedAccessEntry, ObservedAddon, ObservedGroup};
 use super::token::{self, LIFETIME};
 use super::transport::http_client;
 use crate::access::Credential;
-use crate::environment::{AccountId, Region};
+use crate::environment::{AccountId, KubernetesVersion, Region};
 use crate::error::ErrorKind;
 use crate::secret::Secret;
 
@@ -339,6 +339,48 @@ impl Session {
         Ok(running.into_keys().collect())
     }
 
+    /// Refuses a version that EKS does not offer, before the first minor on the way there.
+    async fn check_offered(&self, version: KubernetesVersion) -> Result<(), Failure> {
+        let answer = pages(|token| async move {
+            let page = self
+                .send("DescribeClusterVersions", || {
+                    self.eks.describe_cluster_versions().set_next_token(token.clone()).send()
+                })
+                .await?;
+            Ok((page.cluster_versions.unwrap_or_default(), page.next_token))
+        });
+        let offered: Vec<String> = match answer.await {
+            Ok(versions) => versions.into_iter().filter_map(|version| version.cluster_version).collect(),
+            // Who may not ask, or asks an endpoint that does not know, learns it from the upgrade itself.
+            Err(failure) => match failure.kind {
+                ErrorKind::NotFound | ErrorKind::Unsupported | ErrorKind::PermissionDenied => return Ok(()),
+                ErrorKind::AlreadyExists
+                | ErrorKind::NotOwned
+                | ErrorKind::Protected
+                | ErrorKind::Conflict
+                | ErrorKind::InvalidConfig
+                | ErrorKind::Unauthenticated
+                | ErrorKind::QuotaExceeded
+                | ErrorKind::Throttled { .. }
+                | ErrorKind::Unavailable { .. }
+                | ErrorKind::Propagating
+                | ErrorKind::Ambiguous
+                | ErrorKind::TimedOut
+                | ErrorKind::Cancelled
+                | ErrorKind::OperationFailed
+                | ErrorKind::Protocol => return Err(failure),
+            },
+        };
+        if offered.is_empty() || offered.contains(&version.to_string()) {
+            return Ok(());
+        }
+        let offered = offered.join(", ");
+        Err(Failure::new(
+            ErrorKind::InvalidConfig,
+            format!("EKS does not offer Kubernetes {version}, only {offered}; nothing was upgraded"),
+        ))
+    }
+
     /// Sends one change. `token` makes that a request which is sent twice counts once.
     pub(crate) async fn change(&self, cluster: &str, change: &EksChange, token: &str) -> Result<Accepted, Failure> {
         let eks = &self.eks;
@@ -347,7 +389,10 @@ impl Session {
             EksChange::ConfigureCluster(setting) => self.configure_cluster(cluster, setting, token).await,
             EksChange::CreateGroup(new) => self.create_group(cluster, new, token).await,
             EksChange::ConfigureGroup(settings) => self.configure_group(cluster, settings, token).await,
-            EksChange::UpgradeCluster { to, force } => {
+            EksChange::UpgradeCluster { to, goal, force } => {
+                if goal != to {
+                    self.check_offered(*goal).await?;
+                }
                 let request = || {
                     let request = eks.update_cluster_version().name(cluster).version(to.to_string());
                     request.set_force(force.then_some(true)).client_request_token(token)

@@ -98,9 +98,14 @@ pub(crate) fn update(
     plan.stage(groups.kept.iter().flat_map(|kept| {
         let subject = Subject::NodePool(kept.pool.clone());
         let wanted = group_tags(desired, kept.pool, kept.spec);
-        tag(subject, kept.name, &kept.group.arn, &kept.group.tags, &wanted)
+        tag(subject, kept.name, &kept.group.arn, &kept.group.tags, &wanted, &|key| is_ours_to_take(observed, key))
     }));
-    plan.stage(tag(Subject::Cluster, "cluster", &found.arn, &observed.tags, &cluster_tags(desired, eks, found)));
+    // What is taken from the cluster is taken last: until then it tells which tags of its parts are ours to take.
+    let (tagged, untagged): (Vec<Step>, Vec<Step>) =
+        tag(Subject::Cluster, "cluster", &found.arn, &observed.tags, &cluster_tags(desired, eks, found), &|_| true)
+            .into_iter()
+            .partition(|step| !matches!(step.change, Change::Eks(EksChange::Untag { .. })));
+    plan.stage(tagged);
 
     cluster_settings(&mut plan, observed, found, desired, eks)?;
     access_entries(&mut plan, observed, found, desired, eks);
@@ -117,6 +122,7 @@ pub(crate) fn update(
     plan.stage(created);
     plan.stage(groups.superfluous.iter().copied().map(delete_group));
     addons(&mut plan, observed, found, desired, eks);
+    plan.stage(untagged);
     Ok(plan.steps)
 }
 
@@ -371,6 +377,12 @@ fn is_marked_like(cluster: &BTreeMap<String, String>, tags: &BTreeMap<String, St
     [OWNER_TAG, ENVIRONMENT_TAG].iter().all(|key| tags.contains_key(*key) && tags.get(*key) == cluster.get(*key))
 }
 
+/// Whether a tag of a cluster's part was put there by us: the cluster has it too, or it is one of our own. What others
+/// put on a part shows in no state, so that no plan could say that it would go.
+fn is_ours_to_take(observed: &Observed, key: &str) -> bool {
+    observed.tags.contains_key(key) || key.starts_with("multicloud-")
+}
+
 /// The steps that bring tags to what is wanted. Tags of AWS itself are nobody else's to change
 /// (<https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html>, "aws: prefix").
 fn tag(
@@ -379,14 +391,18 @@ fn tag(
     arn: &str,
     found: &BTreeMap<String, String>,
     wanted: &BTreeMap<String, String>,
+    may_take: &dyn Fn(&str) -> bool,
 ) -> Vec<Step> {
     let set: BTreeMap<_, _> = wanted
         .iter()
         .filter(|(key, value)| found.get(*key) != Some(*value))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    let remove: BTreeSet<_> =
-        found.keys().filter(|key| !key.starts_with("aws:") && !wanted.contains_key(*key)).cloned().collect();
+    let remove: BTreeSet<_> = found
+        .keys()
+        .filter(|key| !key.starts_with("aws:") && !wanted.contains_key(*key) && may_take(key))
+        .cloned()
+        .collect();
     let mut steps = Vec::new();
     if !set.is_empty() {
         let keys = set.keys().cloned().collect::<Vec<_>>().join(", ");
@@ -610,7 +626,7 @@ fn versions(
             Subject::Cluster,
             Action::Upgrade,
             format!("upgrade control plane from {level} to {next}"),
-            EksChange::UpgradeCluster { to: next, force },
+            EksChange::UpgradeCluster { to: next, goal: target, force },
         )]);
         level = next;
     }
@@ -722,7 +738,9 @@ fn addons(plan: &mut Plan, observed: &Observed, found: &EksObserved, desired: &E
         Some(addon) if addon.status == Status::Failed => vec![create_addon(desired, name, wanted)],
         Some(addon) => {
             let subject = Subject::Addon(name.clone());
-            let mut steps = tag(subject.clone(), name, &addon.arn, &addon.tags, &addon_tags(desired, wanted));
+            let mut steps = tag(subject.clone(), name, &addon.arn, &addon.tags, &addon_tags(desired, wanted), &|key| {
+                is_ours_to_take(observed, key)
+            });
             if let Some(spec) = changed_addon(addon, wanted) {
                 let change = EksChange::UpdateAddon { name: name.clone(), spec };
                 steps.push(step(subject, Action::Update, format!("update add-on {name}"), change));
@@ -794,7 +812,7 @@ fn access_entries(plan: &mut Plan, observed: &Observed, found: &EksObserved, des
             steps.extend(create_entry(desired, principal, wanted));
             steps
         }
-        Some(entry) => update_entry(desired, principal, entry, wanted),
+        Some(entry) => update_entry(observed, desired, principal, entry, wanted),
     });
     let dropped = there
         .iter()
@@ -815,13 +833,16 @@ fn delete_entry(principal: &str) -> Step {
 }
 
 fn update_entry(
+    observed: &Observed,
     desired: &EnvironmentSpec,
     principal: &str,
     found: &ObservedAccessEntry,
     wanted: &AccessEntrySpec,
 ) -> Vec<Step> {
     let subject = Subject::AccessEntry(principal.to_owned());
-    let mut steps = tag(subject.clone(), principal, &found.arn, &found.tags, &desired.tags_with_mark());
+    let mut steps = tag(subject.clone(), principal, &found.arn, &found.tags, &desired.tags_with_mark(), &|key| {
+        is_ours_to_take(observed, key)
+    });
     if found.kubernetes_groups != wanted.kubernetes_groups
         || !both_equal(found.username.as_deref(), wanted.username.as_deref())
     {

@@ -278,13 +278,16 @@ fn an_imported_cluster_is_marked_last() {
     let (mut observed, mut found) = world(&spec, &eks);
     observed.tags =
         [("aws:cloudformation:stack-name".to_owned(), "x".to_owned()), ("old".to_owned(), "1".to_owned())].into();
-    found.node_groups.get_mut("system").unwrap().tags.clear();
+    // What only the group has was put there by others, and stays.
+    found.node_groups.get_mut("system").unwrap().tags =
+        [("theirs".to_owned(), "1".to_owned()), ("old".to_owned(), "1".to_owned())].into();
     check(
         &update(&observed, &found, &spec, &eks).unwrap(),
         expect![[r#"
         0 tag system: multicloud-environment, multicloud-mode, multicloud-owner, multicloud-pool
+        0 untag system: old
         1 tag cluster: multicloud-environment, multicloud-owner
-        1 untag cluster: old"#]],
+        2 untag cluster: old"#]],
     );
 }
 
