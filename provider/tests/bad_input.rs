@@ -33,7 +33,7 @@ async fn what_is_right_is_accepted() {
 
 #[tokio::test]
 async fn mistakes_have_path_and_remedy() {
-    check("/eks", json!(null), expect![[r#"[] Missing cloud: An environment is in exactly one cloud, and no cloud's block is set. Set eks = { role_arn = "…", node_role_arn = "…" } for one on Amazon EKS."#]]).await;
+    check("/eks", json!(null), expect![[r#"[eks] Missing cloud: An environment is in exactly one cloud, and no cloud's block is set. Set eks = { role_arn = "…", node_role_arn = "…" } for one on Amazon EKS."#]]).await;
     check("/role", json!("boss"), expect![[r#"[role] Invalid value: role must be one of "admin", "workload"."#]]).await;
     check("/role", json!(null), expect!["[role] Missing value: role is required and null. Give it a value."]).await;
     check("/name", json!(null), expect!["[name] Missing value: name is required and null. Give it a value."]).await;
@@ -93,7 +93,7 @@ async fn mistakes_have_path_and_remedy() {
     check("/eks/log_types", json!(["everything"]), expect![[r#"[eks.log_types] Invalid value: eks.log_types[…] must be one of "api", "audit", "authenticator", "controllerManager", "scheduler"."#]]).await;
     check("/eks/authentication_mode", json!("NONE"), expect![[r#"[eks.authentication_mode] Invalid value: eks.authentication_mode must be one of "CONFIG_MAP", "API_AND_CONFIG_MAP", "API"."#]]).await;
     check("/eks/node_groups", json!({ "absent": {} }), expect![[r#"[eks.node_groups["absent"]] Invalid eks.node_groups["absent"]: There is no node pool of this name; use a key of node_pools."#]]).await;
-    check("/timeouts", json!({ "create": "soon" }), expect![[r#"[timeouts.create] Invalid duration: "soon" is no duration: write numbers with a unit of ns, us, ms, s, m or h, such as "90s" or "1h30m""#]]).await;
+    check("/timeouts", json!({ "create": "soon" }), expect![[r#"[timeouts.create] Invalid duration: timeouts.create: "soon" is no duration: write numbers with a unit of ns, us, ms, s, m or h, such as "90s" or "1h30m"."#]]).await;
 }
 
 #[tokio::test]
