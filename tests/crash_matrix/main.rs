@@ -64,6 +64,10 @@ const SAMPLE_TOFU: usize = 2;
 const EACH_TERRAFORM: usize = 10;
 const EACH_TOFU: usize = 30;
 
+/// How often a point is tried with a command line until its call comes. There calls run side by side in real time, so that
+/// a deed has a poll more in one run than in another.
+const ATTEMPTS: usize = 5;
+
 /// How many pairs of points an exhaustive run tries per deed; there are far too many to try all.
 const PAIRS: usize = 200;
 
@@ -306,7 +310,15 @@ async fn commanded(options: &Options, cli: &Cli, sample: usize, each: usize) -> 
     let struck = strike_each(points, |point| {
         let (cli, reference) = (Arc::clone(&cli), Arc::clone(&references[&point.deed]));
         async move {
-            let strike = move |runtime: &Handle| terraform::strike(&point, &cli, &reference, runtime);
+            let strike = move |runtime: &Handle| {
+                let mut verdict = terraform::strike(&point, &cli, &reference, runtime);
+                for _ in 1..ATTEMPTS {
+                    if !verdict.is_covered {
+                        verdict = terraform::strike(&point, &cli, &reference, runtime);
+                    }
+                }
+                verdict
+            };
             blocking(strike).await.unwrap_or_else(Verdict::broken)
         }
     });

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use crate::checker::{self, Evidence};
 use crate::harness::{Cli, Outcome, Running, Workspace, send};
-use crate::matrix::{RECOVERIES, Reference, Verdict};
+use crate::matrix::{NOT_COVERED, RECOVERIES, Reference, Verdict};
 use crate::point::{Deed, Point};
 use crate::world::{ACCOUNT, OURS, OWNER, Pace, REGION, SUBNETS, World, foreign};
 
@@ -131,6 +131,12 @@ pub(crate) fn strike(point: &Point, cli: &Cli, reference: &Reference, runtime: &
     stage.world.running.add_faults(plan).expect("the rule fits");
 
     let mut last = stage.run_and_kill(call);
+    let struck = format!("{}/{fault}", point.moment.as_str());
+    let is_covered = checker::was_struck(&stage.world.requests(stage.seen), call, &struck);
+    if !is_covered {
+        let wrong = vec![format!("{NOT_COVERED}: {}", last.transcript())];
+        return Verdict { is_covered, is_covered_again: false, wrong, requests: Vec::new() };
+    }
     if last.status.success() {
         wrong.push("nobody noticed that the provider was killed".to_owned());
     }
@@ -169,10 +175,6 @@ pub(crate) fn strike(point: &Point, cli: &Cli, reference: &Reference, runtime: &
         after: &after,
         foreign: &foreign(deed),
     }));
-    let is_covered = checker::was_struck(&requests, call, &format!("{}/{fault}", point.moment.as_str()));
-    if !is_covered {
-        wrong.push("not covered: the command line ended before that call".to_owned());
-    }
     Verdict { is_covered, is_covered_again: false, wrong, requests }
 }
 
