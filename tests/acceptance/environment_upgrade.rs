@@ -61,8 +61,8 @@ fn downgrade_is_refused_at_plan(cli: Cli) {
     workspace.write("main.tf", &configuration(&simulator, "1.32").render());
     workspace.run(["plan", "-input=false", "-no-color"]).fails_with(&[
         "cannot be lowered",
-        "kubernetes has version = \"1.32\"",
-        "\"1.33\"",
+        "kubernetes.version: the control plane has 1.33, and version = \"1.32\" is",
+        "Set version to \"1.33\" or a higher one",
     ]);
     assert_eq!(simulator.journal().changes().len(), before);
 }
