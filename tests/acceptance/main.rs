@@ -21,6 +21,6 @@ mod function_environments;
 mod kubeconfig;
 mod kubeconfig_renewal;
 mod plan_offline;
-
+mod regression;
 mod secrets;
 mod tfplug_example;
