@@ -63,7 +63,7 @@
 //! - What exists is said in every case ([`Outcome`]); a pool that failed leaves its siblings and the cluster.
 //! - No credential is in any `Debug`, error or log line.
 //!
-//! The [`conformance`](https://docs.rs/multicloud/latest/multicloud/conformance) suite (feature `conformance`) holds a
+//! The suite in `conformance.rs` (feature `conformance`) holds a
 //! backend to it.
 
 mod access;
