@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo | test | bench | docs | release`.
+//! The project's commands: `cargo xtask demo | test | tools | bench | docs | release`.
 //!
 //! Each command fetches what it needs into a cache folder (`tools/`), builds what it needs, and leaves nothing running.
 #![expect(clippy::print_stdout, reason = "a command-line program speaks on its terminal")]
@@ -35,6 +35,8 @@ enum Command {
     Demo(demo::Options),
     /// Runs every test but the exhaustive matrices; the last line lists what was not run.
     Test(test::Options),
+    /// Gets the programs that the tests run with, and says where they are, so that `cargo test` finds them.
+    Tools,
     /// Measures the release binary beside other providers, and plans of many environments.
     Bench(bench::Options),
     /// Writes the registry's pages from the provider's schema and the examples.
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Tools => test::tools(),
         Command::Bench(options) => bench::run(&options),
         Command::Docs(options) => docs::run(&options),
         Command::Release(options) => release::run(&options),

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::tools::{
-    Missing, Tool, aws, cargo_deny, kubernetes, kubernetes_provider, moto, opentofu, terraform, zigbuild,
+    Missing, Tool, aws, cargo_deny, kubernetes, kubernetes_provider, kwok, moto, opentofu, terraform, zigbuild,
 };
 use crate::{process, release, workspace};
 
@@ -48,6 +48,20 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(report.finish(options.require_all))
 }
 
+/// Gets the tools of the tests, and says by which variables tests are told of them.
+///
+/// # Errors
+/// When a tool that we get ourselves cannot be had.
+pub(crate) fn tools() -> Result<ExitCode> {
+    let mut report = Report::default();
+    for (path, variable, _) in Tools::find(&mut report)?.named() {
+        if let Some(path) = path {
+            println!("{variable}={}", path.display());
+        }
+    }
+    Ok(report.finish(false))
+}
+
 /// The tools that the tests run.
 struct Tools {
     terraform: Option<PathBuf>,
@@ -57,6 +71,8 @@ struct Tools {
     zig: Option<PathBuf>,
     kubernetes: Option<PathBuf>,
     kubernetes_provider: Option<PathBuf>,
+    kubernetes_controllers: Option<PathBuf>,
+    kwok: Option<PathBuf>,
 }
 
 impl Tools {
@@ -69,7 +85,25 @@ impl Tools {
             zig: report.tool("the release", zigbuild::ensure()?),
             kubernetes: report.tool("tests with a Kubernetes API", kubernetes::ensure()?),
             kubernetes_provider: report.tool("tests with hashicorp/kubernetes", kubernetes_provider::ensure()?),
+            kubernetes_controllers: report.tool("tests with pods", kubernetes::ensure_controllers()?),
+            kwok: report.tool("tests with fake nodes", kwok::ensure()?),
         })
+    }
+
+    /// Each tool, the variable by which the tests are told of it, and what the names of its tests contain.
+    fn named(&self) -> [(Option<&Path>, &'static str, &'static str); 9] {
+        [
+            (&self.terraform, "MULTICLOUD_TERRAFORM", "::terraform"),
+            (&self.tofu, "MULTICLOUD_TOFU", "::tofu"),
+            (&self.moto, "MULTICLOUD_MOTO_SERVER", "moto"),
+            (&self.aws, "MULTICLOUD_AWS", "aws_cli"),
+            (&self.kubernetes, "MULTICLOUD_KUBERNETES", "kube_apiserver"),
+            (&self.kubernetes_provider, "MULTICLOUD_KUBERNETES_PROVIDER", "kube_apiserver"),
+            (&self.kubernetes, "MULTICLOUD_KUBERNETES", "fake_nodes"),
+            (&self.kubernetes_controllers, "MULTICLOUD_KUBERNETES_CONTROLLERS", "fake_nodes"),
+            (&self.kwok, "MULTICLOUD_KWOK", "fake_nodes"),
+        ]
+        .map(|(path, variable, names)| (path.as_deref(), variable, names))
     }
 }
 
@@ -79,14 +113,7 @@ impl Tools {
 fn tests(tools: &Tools, exhaustive: bool) -> Result<Command> {
     let mut command = workspace::cargo();
     command.args(["test", "--workspace", "--locked", "--no-fail-fast", "--"]);
-    for (path, variable, names) in [
-        (&tools.terraform, "MULTICLOUD_TERRAFORM", "::terraform"),
-        (&tools.tofu, "MULTICLOUD_TOFU", "::tofu"),
-        (&tools.moto, "MULTICLOUD_MOTO_SERVER", "moto"),
-        (&tools.aws, "MULTICLOUD_AWS", "aws_cli"),
-        (&tools.kubernetes, "MULTICLOUD_KUBERNETES", "kube_apiserver"),
-        (&tools.kubernetes_provider, "MULTICLOUD_KUBERNETES_PROVIDER", "kube_apiserver"),
-    ] {
+    for (path, variable, names) in tools.named() {
         match path {
             Some(path) => drop(command.env(variable, path)),
             None => drop(command.args(["--skip", names])),

@@ -1,4 +1,5 @@
-//! A Kubernetes API to put content into: kube-apiserver and the etcd that it was released with, built from their modules.
+//! A Kubernetes API to put content into, and what makes pods of it: kube-apiserver with the etcd that it was released with,
+//! then kube-controller-manager and kube-scheduler; all are built from their modules.
 
 use std::fs;
 use std::path::Path;
@@ -15,26 +16,51 @@ const VERSION: &str = "1.34.4";
 
 const MODULE: &str = "k8s.io/kubernetes";
 
-/// What is built: the program's name in our folder, and its package.
-const PROGRAMS: [(&str, &str); 2] =
+/// What is said where there is no Go.
+pub(super) const NO_GO: Missing = Missing {
+    name: "Kubernetes",
+    command: "install Go 1.26 or newer (https://go.dev/doc/install), then run this command again",
+};
+
+/// A program's name in our folder, and its package.
+type Program = (&'static str, &'static str);
+
+/// Enough for objects that nobody acts on.
+const API: [Program; 2] =
     [("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"), ("etcd", "go.etcd.io/etcd/server/v3")];
+
+/// Those who act on them: they make pods of workloads, give them nodes and keep count of disruption budgets.
+const CONTROLLERS: [Program; 2] = [
+    ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+    ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+];
 
 /// The folder with `kube-apiserver` and `etcd`; the first call takes some minutes.
 ///
 /// # Errors
 /// When a module cannot be fetched or does not build.
 pub(crate) fn ensure() -> Result<Tool> {
-    if workspace::find_in_path("go").is_none() {
-        return Ok(Tool::Missing(Missing {
-            name: "Kubernetes",
-            command: "install Go 1.26 or newer (https://go.dev/doc/install), then run this command again",
-        }));
-    }
-    Ok(Tool::Ready(cache::folder(&format!("kubernetes-{VERSION}"), build)?))
+    get("kubernetes", &API)
 }
 
-fn build(folder: &Path) -> Result<()> {
-    println!("building kube-apiserver {VERSION} and etcd (once, some minutes) …");
+/// The folder with `kube-controller-manager` and `kube-scheduler`; the first call takes some minutes.
+///
+/// # Errors
+/// When a module cannot be fetched or does not build.
+pub(crate) fn ensure_controllers() -> Result<Tool> {
+    get("kubernetes-controllers", &CONTROLLERS)
+}
+
+fn get(folder: &str, programs: &[Program]) -> Result<Tool> {
+    if workspace::find_in_path("go").is_none() {
+        return Ok(Tool::Missing(NO_GO));
+    }
+    Ok(Tool::Ready(cache::folder(&format!("{folder}-{VERSION}"), |folder| build(folder, programs))?))
+}
+
+fn build(folder: &Path, programs: &[Program]) -> Result<()> {
+    let names: Vec<_> = programs.iter().map(|(name, _)| *name).collect();
+    println!("building {} of Kubernetes {VERSION} (once, some minutes) …", names.join(" and "));
     let source = folder.join("source");
     fs::create_dir(&source).with_context(|| format!("cannot create {}", source.display()))?;
     fs::write(source.join("go.mod"), wrapper(&released_manifest()?)?).context("cannot write go.mod")?;
@@ -44,7 +70,7 @@ fn build(folder: &Path) -> Result<()> {
     // Without the stamp the server calls itself v0.0.0.
     let stamps =
         format!("-s -w -X {stamp}.gitVersion=v{VERSION} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor}");
-    for (name, package) in PROGRAMS {
+    for (name, package) in programs {
         process::output(
             Command::new("go")
                 .current_dir(&source)
@@ -55,8 +81,12 @@ fn build(folder: &Path) -> Result<()> {
         )?;
     }
     fs::remove_dir_all(&source).context("cannot remove the module that was built from")?;
-    let said = process::output(Command::new(folder.join("kube-apiserver")).arg("--version"))?;
-    ensure!(said.trim() == format!("Kubernetes v{VERSION}"), "the built kube-apiserver says {said:?}");
+    for (name, package) in programs {
+        if package.starts_with(MODULE) {
+            let said = process::output(Command::new(folder.join(name)).arg("--version"))?;
+            ensure!(said.trim() == format!("Kubernetes v{VERSION}"), "the built {name} says {said:?}");
+        }
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod aws;
 pub(crate) mod cargo_deny;
 pub(crate) mod kubernetes;
 pub(crate) mod kubernetes_provider;
+pub(crate) mod kwok;
 pub(crate) mod moto;
 pub(crate) mod opentofu;
 pub(crate) mod terraform;
