@@ -55,6 +55,11 @@ impl Moment {
         Moment(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// How long after `earlier` it is; nothing where it is before.
+    pub(crate) fn since(self, earlier: Moment) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
     /// Seconds since 1970 with milliseconds, the form of timestamps in AWS's JSON.
     pub(crate) fn epoch_seconds(self) -> f64 {
         self.0 as f64 / 1000.0

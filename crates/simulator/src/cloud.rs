@@ -7,6 +7,7 @@ use http::{HeaderMap, Method};
 use hyper::body::Bytes;
 use serde_json::Value;
 
+use crate::azure::Azure;
 use crate::clock::Moment;
 use crate::eks::Eks;
 use crate::fault::{Course, ReplyFault};
@@ -18,16 +19,19 @@ use crate::random::Random;
 pub enum CloudKind {
     /// Amazon EKS, with STS.
     Eks,
+    /// Azure Resource Manager with AKS, and its login.
+    Azure,
 }
 
 impl CloudKind {
     /// Every cloud.
-    pub const ALL: &[CloudKind] = &[CloudKind::Eks];
+    pub const ALL: &[CloudKind] = &[CloudKind::Eks, CloudKind::Azure];
 
     /// What exists there without being made: accounts, networks, roles, versions.
     pub fn inventory(self) -> String {
         match self {
             CloudKind::Eks => crate::eks::inventory(),
+            CloudKind::Azure => crate::azure::inventory(),
         }
     }
 
@@ -35,12 +39,14 @@ impl CloudKind {
     pub fn operations(self) -> Vec<&'static str> {
         match self {
             CloudKind::Eks => crate::eks::operations(),
+            CloudKind::Azure => crate::azure::operations(),
         }
     }
 
     pub(crate) fn build(self, api_server: &ApiServer) -> Box<dyn Cloud> {
         match self {
             CloudKind::Eks => Box::new(Eks::new(api_server.clone())),
+            CloudKind::Azure => Box::new(Azure::new(api_server.clone())),
         }
     }
 }
@@ -130,6 +136,11 @@ pub(crate) trait Cloud: Send {
 
     /// The services it listens for, by the keys of the ready line.
     fn endpoints(&self) -> &'static [&'static str];
+
+    /// Whether an endpoint speaks https, with a certificate of the run's own authority.
+    fn is_tls(&self, _endpoint: &'static str) -> bool {
+        false
+    }
 
     /// Names a request, without judging it.
     fn recognise(&self, endpoint: &'static str, request: &Request) -> Call;

@@ -68,10 +68,12 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Which cloud serves which endpoint.
-    pub(crate) fn endpoints(&self) -> Vec<(usize, &'static str)> {
+    /// Which cloud serves which endpoint, and whether by https.
+    pub(crate) fn endpoints(&self) -> Vec<(usize, &'static str, bool)> {
         let clouds = self.clouds.iter().enumerate();
-        clouds.flat_map(|(index, cloud)| cloud.endpoints().iter().map(move |name| (index, *name))).collect()
+        clouds
+            .flat_map(|(index, cloud)| cloud.endpoints().iter().map(move |name| (index, *name, cloud.is_tls(name))))
+            .collect()
     }
 
     /// Serves one request. An error means that the journal could not be written; nothing may be sent then, for whoever

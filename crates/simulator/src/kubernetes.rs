@@ -21,6 +21,9 @@ pub enum ApiServer {
         server: String,
         /// The PEM of its certificate authority, in base64.
         certificate_authority_data: String,
+        /// The token of the kubeconfig's user, where it has one: what clouds hand out that give credentials with a
+        /// cluster.
+        token: Option<String>,
     },
 }
 
@@ -61,6 +64,8 @@ struct Kubeconfig {
     contexts: Vec<NamedContext>,
     #[serde(default)]
     clusters: Vec<NamedCluster>,
+    #[serde(default)]
+    users: Vec<NamedUser>,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +77,18 @@ struct NamedContext {
 #[derive(Deserialize)]
 struct Context {
     cluster: String,
+    user: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct NamedUser {
+    name: String,
+    user: User,
+}
+
+#[derive(Clone, Deserialize)]
+struct User {
+    token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +117,7 @@ impl ApiServer {
         let config: Kubeconfig = serde_saphyr::from_str(&read(path)?)
             .map_err(|source| KubeconfigError::Parse { path: path.to_path_buf(), source: Box::new(source) })?;
         let no_cluster = || KubeconfigError::NoCluster { path: path.to_path_buf() };
+        let token = config.current_token();
         let cluster = config.current_cluster().ok_or_else(no_cluster)?;
         let data = match (cluster.certificate_authority_data, cluster.certificate_authority) {
             (Some(data), _) => data,
@@ -110,21 +128,35 @@ impl ApiServer {
             }
             (None, None) => return Err(no_cluster()),
         };
-        Ok(ApiServer::At { server: cluster.server, certificate_authority_data: data })
+        Ok(ApiServer::At { server: cluster.server, certificate_authority_data: data, token })
     }
 
     /// Endpoint and base64 PEM of the certificate authority for a cluster whose own host name would be `host`.
     pub(crate) fn access(&self, host: &str) -> (String, String) {
         match self {
             ApiServer::Unreachable => (format!("https://{host}.invalid"), BASE64_STANDARD.encode(UNREACHABLE_CA)),
-            ApiServer::At { server, certificate_authority_data } => {
+            ApiServer::At { server, certificate_authority_data, .. } => {
                 (server.clone(), certificate_authority_data.clone())
             }
+        }
+    }
+
+    /// The token that lets in at that server, where it is known.
+    pub(crate) fn token(&self) -> Option<&str> {
+        match self {
+            ApiServer::Unreachable => None,
+            ApiServer::At { token, .. } => token.as_deref(),
         }
     }
 }
 
 impl Kubeconfig {
+    fn current_token(&self) -> Option<String> {
+        let context = self.contexts.iter().find(|context| Some(&context.name) == self.current_context.as_ref())?;
+        let user = self.users.iter().find(|user| Some(&user.name) == context.context.user.as_ref())?;
+        user.user.token.clone()
+    }
+
     fn current_cluster(self) -> Option<Cluster> {
         let named = match &self.current_context {
             Some(name) => self.contexts.iter().find(|c| c.name == *name).map(|c| c.context.cluster.clone()),

@@ -25,6 +25,7 @@
 //! ```
 
 mod admin;
+mod azure;
 mod clock;
 mod cloud;
 mod eks;
@@ -35,10 +36,11 @@ pub mod kubernetes;
 mod percent;
 mod random;
 mod server;
+mod tls;
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -52,6 +54,7 @@ use crate::fault::{FaultPlan, FaultPlanError};
 use crate::journal::Entry;
 use crate::kubernetes::ApiServer;
 use crate::server::{Endpoint, Shared, lock};
+use crate::tls::Tls;
 
 /// What to simulate.
 #[derive(Clone, Debug)]
@@ -102,6 +105,9 @@ pub enum StartError {
     /// A rule names what no cloud has.
     #[error("the fault plan does not fit")]
     Faults(#[from] FaultPlanError),
+    /// The certificates of the endpoints that speak https cannot be made.
+    #[error("cannot make the certificates for https")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A port is not free.
     #[error("cannot listen on {address}")]
     Listen {
@@ -138,18 +144,23 @@ impl Simulator {
         let mut port = config.port;
         let engine: Shared = Arc::new(Mutex::new(Engine::new(config, journal)?));
         let endpoints = lock(&engine).endpoints();
+        let tls = match endpoints.iter().any(|(_, _, is_tls)| *is_tls) {
+            true => Some(Tls::new().map_err(|error| StartError::Tls(Box::new(error)))?),
+            false => None,
+        };
         let (mut urls, mut tasks) = (Vec::new(), JoinSet::new());
-        for (cloud, name) in endpoints {
+        for (cloud, name, is_tls) in endpoints {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             let bound = server::bind(address).await;
             let (listener, address) = bound.map_err(|source| StartError::Listen { address, source })?;
-            urls.push((name, format!("http://{address}")));
-            tasks.spawn(server::serve(Endpoint { listener, cloud, name }, Arc::clone(&engine)));
+            let acceptor = tls.as_ref().filter(|_| is_tls).map(Tls::acceptor);
+            urls.push((name, format!("{}://{address}", if is_tls { "https" } else { "http" })));
+            tasks.spawn(server::serve(Endpoint { listener, cloud, name, tls: acceptor }, Arc::clone(&engine)));
             if port != 0 {
                 port += 1;
             }
         }
-        Ok(Running { engine, urls, _tasks: tasks })
+        Ok(Running { engine, urls, tls, _tasks: tasks })
     }
 }
 
@@ -158,11 +169,12 @@ impl Simulator {
 pub struct Running {
     engine: Shared,
     urls: Vec<(&'static str, String)>,
+    tls: Option<Tls>,
     _tasks: JoinSet<()>,
 }
 
 impl Running {
-    /// The endpoints by name, for EKS `eks` and `sts`.
+    /// The endpoints by name: for EKS `eks` and `sts`, for Azure `azure` and `azure_authority`.
     pub fn urls(&self) -> &[(&'static str, String)] {
         &self.urls
     }
@@ -172,11 +184,20 @@ impl Running {
         self.urls.iter().find(|(key, _)| *key == name).map(|(_, url)| url.as_str())
     }
 
+    /// The file with the certificate of the authority that vouches for the endpoints of https; none where all speak http.
+    /// It goes with this value.
+    pub fn ca_bundle(&self) -> Option<&Path> {
+        self.tls.as_ref().map(Tls::bundle)
+    }
+
     /// The line that the binary prints once it is ready.
     pub fn ready_line(&self) -> String {
-        let urls: Map<String, Value> =
+        let mut line: Map<String, Value> =
             self.urls.iter().map(|(key, url)| ((*key).into(), url.as_str().into())).collect();
-        Value::Object(urls).to_string()
+        if let Some(bundle) = self.ca_bundle() {
+            line.insert("ca_bundle".into(), bundle.display().to_string().into());
+        }
+        Value::Object(line).to_string()
     }
 
     /// The requests so far.
@@ -229,7 +250,10 @@ impl Running {
 
     /// Makes an object behind everybody's back, or merges a document into it. For EKS the object is
     /// `<account>/<region>/clusters/<name>`, then also `/nodegroups/<name>`, `/addons/<name>` or
-    /// `/access-entries/<principal ARN, percent-encoded>`; the document has the form that Describe answers with.
+    /// `/access-entries/<principal ARN, percent-encoded>`; the document has the form that Describe answers with. For Azure
+    /// it is `<subscription>/groups/<resource group>`, then also `/clusters/<name>` and below that `/agentPools/<name>`,
+    /// with a document of the form that GET answers with; and `<subscription>/providers/<namespace>` with a
+    /// `registrationState`.
     ///
     /// # Errors
     /// When the path names no such kind of object, or what it belongs to does not exist.

@@ -71,7 +71,9 @@ Faults: a list of {call | operation, point, fault, times, probability, retry_aft
 const WORLD_HELP: &str = "\
 On every endpoint, under /_simulator/: GET world, GET journal, POST reset, POST faults (a list as above),
   POST advance {\"seconds\": N}, and behind the service's back PUT (a document to merge) and DELETE
-  world/eks/<account>/<region>/clusters/<name>[/nodegroups/<name> | /addons/<name> | /access-entries/<ARN, encoded>]";
+  world/eks/<account>/<region>/clusters/<name>[/nodegroups/<name> | /addons/<name> | /access-entries/<ARN, encoded>]
+  world/azure/<subscription>/groups/<resource group>[/clusters/<name>[/agentPools/<name>]]
+  world/azure/<subscription>/providers/<namespace>";
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -128,6 +130,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         _ = interrupt.recv() => {}
         () = end_of_input(), if until_eof => {}
     }
+    // Its file goes with it; the exit below runs no destructor.
+    drop(running);
     // A thread may still sit in a read of stdin, which no runtime can interrupt.
     std::process::exit(0);
 }

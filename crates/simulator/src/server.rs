@@ -1,4 +1,4 @@
-//! HTTP on loopback: reads requests whole, and sends, drops, cuts or withholds replies as the engine decides.
+//! HTTP and HTTPS on loopback: reads requests whole, and sends, drops, cuts or withholds replies as the engine decides.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::admin;
 use crate::cloud::{Reply, Request};
@@ -34,6 +35,8 @@ pub(crate) struct Endpoint {
     pub(crate) listener: TcpListener,
     pub(crate) cloud: usize,
     pub(crate) name: &'static str,
+    /// For an endpoint that speaks https.
+    pub(crate) tls: Option<TlsAcceptor>,
 }
 
 /// The engine, which serves one request at a time: that makes a run repeatable.
@@ -49,7 +52,7 @@ pub(crate) fn lock(engine: &Shared) -> MutexGuard<'_, Engine> {
 pub(crate) async fn serve(endpoint: Endpoint, engine: Shared) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
-    let Endpoint { listener, cloud, name } = endpoint;
+    let Endpoint { listener, cloud, name, tls } = endpoint;
     loop {
         // The semaphore is never closed, so this cannot fail.
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
@@ -59,9 +62,9 @@ pub(crate) async fn serve(endpoint: Endpoint, engine: Shared) {
         };
         // A connection that failed before it was accepted is the client's business.
         let Ok((stream, _)) = accepted else { continue };
-        let engine = Arc::clone(&engine);
+        let (engine, tls) = (Arc::clone(&engine), tls.clone());
         connections.spawn(async move {
-            connection(stream, cloud, name, engine).await;
+            connection(stream, tls, cloud, name, engine).await;
             drop(permit);
         });
     }
@@ -79,7 +82,7 @@ pub(crate) async fn bind(address: SocketAddr) -> io::Result<(TcpListener, Socket
 #[error("connection dropped on purpose")]
 struct Dropped;
 
-async fn connection(stream: TcpStream, cloud: usize, name: &'static str, engine: Shared) {
+async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, cloud: usize, name: &'static str, engine: Shared) {
     // Small replies, each awaited: Nagle's algorithm would add 40 ms to many of them.
     let _ = stream.set_nodelay(true);
     let resets = Arc::new(AtomicBool::new(false));
@@ -88,8 +91,17 @@ async fn connection(stream: TcpStream, cloud: usize, name: &'static str, engine:
         let (engine, resets) = (Arc::clone(&engine), Arc::clone(&resets));
         async move { answer(request, cloud, name, engine, &resets).await }
     });
-    // An error is a client that went away, or a connection that we dropped.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(line), service).await;
+    let http = hyper::server::conn::http1::Builder::new();
+    // An error is a client that went away or does not trust us, or a connection that we dropped.
+    match tls {
+        None => {
+            let _ = http.serve_connection(TokioIo::new(line), service).await;
+        }
+        Some(tls) => {
+            let Ok(line) = tls.accept(line).await else { return };
+            let _ = http.serve_connection(TokioIo::new(line), service).await;
+        }
+    }
 }
 
 /// A connection that can end by a reset.
