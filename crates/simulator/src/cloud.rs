@@ -12,6 +12,7 @@ use crate::clock::Moment;
 use crate::eks::Eks;
 use crate::fault::{Course, ReplyFault};
 use crate::kubernetes::ApiServer;
+use crate::nodes::SimulatedNode;
 use crate::random::Random;
 
 /// The clouds there are.
@@ -165,4 +166,12 @@ pub(crate) trait Cloud: Send {
 
     /// Removes an object behind everybody's back.
     fn remove(&mut self, path: &[&str], now: Moment) -> Result<(), WorldError>;
+
+    /// The machines that have joined its clusters and run: those of pools that are made and not being deleted, as many as
+    /// the pools have now. A pool's replacement of a machine by another one, as in an upgrade to another image, gives the
+    /// new one another name; a mere change of labels or taints does not.
+    fn nodes(&mut self, now: Moment) -> Vec<SimulatedNode> {
+        let _ = now;
+        Vec::new()
+    }
 }

@@ -13,6 +13,7 @@ use crate::cloud::{Cloud, CloudKind, Context, Reply, Request, WorldError};
 use crate::fault::{Break, Effect, FaultPlan, FaultPlanError, Garbage, Injection, Point, Substitute};
 use crate::journal::{Entry, Journal};
 use crate::kubernetes::ApiServer;
+use crate::nodes::SimulatedNode;
 use crate::random::Random;
 use crate::{Config, Time};
 
@@ -162,6 +163,17 @@ impl Engine {
             world.insert(cloud.name().into(), cloud.world(now));
         }
         Value::Object(world)
+    }
+
+    /// The nodes of all clusters.
+    pub(crate) fn nodes(&mut self) -> Vec<SimulatedNode> {
+        let now = self.clock.now();
+        self.clouds.iter_mut().flat_map(|cloud| cloud.nodes(now)).collect()
+    }
+
+    /// Where the clusters are reached.
+    pub(crate) fn api_server(&self) -> &ApiServer {
+        &self.api_server
     }
 
     pub(crate) fn add_faults(&mut self, plan: FaultPlan) -> Result<(), FaultPlanError> {

@@ -1,10 +1,14 @@
 //! The Kubernetes API server behind the clusters that are handed out: a real one named by a kubeconfig, or none at all.
+//! Where the kubeconfig lets us in, the clusters' nodes are made there.
 
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use kube::Config;
 use serde::Deserialize;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::{Error as PemError, PemObject};
 
 /// Of a certificate authority whose key was thrown away: a valid PEM that nothing is signed by.
 const UNREACHABLE_CA: &str = include_str!("unreachable-ca.pem");
@@ -148,6 +152,17 @@ impl ApiServer {
             ApiServer::At { token, .. } => token.as_deref(),
         }
     }
+
+    /// How to make nodes there, if the kubeconfig's user has a token.
+    pub(crate) fn administrator(&self) -> Result<Option<Config>, Box<dyn std::error::Error + Send + Sync>> {
+        let ApiServer::At { server, certificate_authority_data, token: Some(token) } = self else { return Ok(None) };
+        let pem = BASE64_STANDARD.decode(certificate_authority_data)?;
+        let roots = CertificateDer::pem_slice_iter(&pem).map(|der| Ok(der?.to_vec()));
+        let mut config = Config::new(server.parse()?);
+        config.root_cert = Some(roots.collect::<Result<_, PemError>>()?);
+        config.auth_info.token = Some(token.as_str().into());
+        Ok(Some(config))
+    }
 }
 
 impl Kubeconfig {
@@ -187,8 +202,31 @@ mod tests {
              - {name: two, cluster: {server: 'https://two', certificate-authority: ca.crt}}\n",
         )
         .unwrap();
-        let (server, ca) = ApiServer::from_kubeconfig(&path).unwrap().access("x");
+        let read = ApiServer::from_kubeconfig(&path).unwrap();
+        let (server, ca) = read.access("x");
         assert_eq!((server.as_str(), ca.as_str()), ("https://two", "UEVN"));
+        assert!(read.administrator().unwrap().is_none(), "there is no user");
+    }
+
+    #[test]
+    fn a_user_with_a_token_makes_nodes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
+        let write = |user: &str| {
+            let ca = BASE64_STANDARD.encode(UNREACHABLE_CA);
+            let config = format!(
+                "current-context: a\ncontexts:\n- {{name: a, context: {{cluster: one, user: me}}}}\n\
+                 clusters:\n- {{name: one, cluster: {{server: 'https://one', certificate-authority-data: {ca}}}}}\n\
+                 users:\n- {{name: me, user: {user}}}\n"
+            );
+            std::fs::write(&path, config).unwrap();
+        };
+        write("{}");
+        assert!(ApiServer::from_kubeconfig(&path).unwrap().administrator().unwrap().is_none());
+        write("{token: secret-token}");
+        let administrator = ApiServer::from_kubeconfig(&path).unwrap().administrator().unwrap().unwrap();
+        assert_eq!(administrator.cluster_url, "https://one");
+        assert!(!format!("{administrator:?}").contains("secret-token"));
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod engine;
 pub mod fault;
 pub mod journal;
 pub mod kubernetes;
+mod nodes;
 mod percent;
 mod random;
 mod server;
@@ -108,6 +109,9 @@ pub enum StartError {
     /// The certificates of the endpoints that speak https cannot be made.
     #[error("cannot make the certificates for https")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What is said of the server where the clusters are reached cannot be used.
+    #[error("the clusters' Kubernetes cannot be asked")]
+    Kubernetes(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A port is not free.
     #[error("cannot listen on {address}")]
     Listen {
@@ -159,6 +163,10 @@ impl Simulator {
             if port != 0 {
                 port += 1;
             }
+        }
+        let administrator = lock(&engine).api_server().administrator().map_err(StartError::Kubernetes)?;
+        if let Some(config) = administrator {
+            tasks.spawn(nodes::mirror(Arc::clone(&engine), config));
         }
         Ok(Running { engine, urls, tls, _tasks: tasks })
     }

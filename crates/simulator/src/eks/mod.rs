@@ -15,6 +15,7 @@ mod cluster;
 mod error;
 mod insight;
 mod inventory;
+mod node;
 mod nodegroup;
 mod operation;
 mod page;
@@ -39,6 +40,7 @@ use crate::clock::Moment;
 use crate::cloud::{Call, Cloud, Context, Reply, Request, Served, WorldError};
 use crate::fault::ReplyFault;
 use crate::kubernetes::ApiServer;
+use crate::nodes::SimulatedNode;
 use crate::percent;
 
 /// For `--help`.
@@ -254,6 +256,17 @@ impl Cloud for Eks {
         backdoor::remove(region, object)?;
         region.clusters.values_mut().for_each(|cluster| cluster.follow(now));
         Ok(())
+    }
+
+    fn nodes(&mut self, now: Moment) -> Vec<SimulatedNode> {
+        let mut nodes = Vec::new();
+        for region in self.regions.values_mut() {
+            region.settle(now);
+            for cluster in region.clusters.values() {
+                nodes.extend(cluster.nodegroups.values().flat_map(|group| node::of_group(&region.name, cluster, group)));
+            }
+        }
+        nodes
     }
 }
 
