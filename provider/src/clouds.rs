@@ -65,7 +65,7 @@ impl Clouds {
     pub(crate) const fn is_known(&self, backend: BackendKind) -> bool {
         match backend {
             BackendKind::Eks => !matches!(self.aws, Setting::Unknown),
-            BackendKind::Memory => true,
+            BackendKind::Aks | BackendKind::Gke | BackendKind::Memory => true,
         }
     }
 
@@ -92,7 +92,7 @@ impl Clouds {
                     )
                 }))
             }
-            BackendKind::Memory => Err(Diagnostic::error(
+            BackendKind::Aks | BackendKind::Gke | BackendKind::Memory => Err(Diagnostic::error(
                 "Unknown backend",
                 "Environments in memory exist in the library's tests only. Use an id of a cloud, such as \
                  \"eks/123456789012/us-east-1/workload\".",

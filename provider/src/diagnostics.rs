@@ -33,7 +33,9 @@ impl Deed {
 /// What the cloud calls an environment.
 pub(crate) const fn noun(backend: BackendKind) -> &'static str {
     match backend {
+        BackendKind::Aks => "AKS cluster",
         BackendKind::Eks => "EKS cluster",
+        BackendKind::Gke => "GKE cluster",
         BackendKind::Memory => "environment",
     }
 }
@@ -138,6 +140,10 @@ fn next(deed: Deed, id: Option<&EnvironmentId>, kind: ErrorKind) -> String {
              needs longer."
         }
         ErrorKind::Cancelled => "What the cloud was told to do goes on. Apply again to carry on with it.",
+        ErrorKind::NotDrained => {
+            "No node was taken away. Let the pods go, such as by more replicas or a looser disruption budget, or raise the \
+             pool's drain_timeout; then apply again: it goes on from there."
+        }
         ErrorKind::OperationFailed => "Remove the cause, then apply again: only what is missing is done.",
         ErrorKind::Protocol => {
             "The endpoint answers as the cloud should not. Check the endpoint and the proxy; if they are right, \

@@ -60,7 +60,6 @@ async fn mistakes_have_path_and_remedy() {
     check("/node_pools/apps/labels", json!({ "x": null }), expect![[r#"[node_pools["apps"].labels["x"]] Null where a value is needed: node_pools["apps"].labels["x"] is null. Remove it, or give it a value."#]]).await;
     check("/node_pools/apps/taints", json!([{ "key": "k", "effect": "Never" }]), expect![[r#"[node_pools["apps"].taints] Invalid value: node_pools["apps"].taints[…].effect must be one of "NoSchedule", "PreferNoSchedule", "NoExecute"."#]]).await;
     check("/node_pools/apps/taints", json!([null]), expect![[r#"[node_pools["apps"].taints] Null where a value is needed: node_pools["apps"].taints holds a null. Remove it, or give it a value."#]]).await;
-    check("/node_pools/apps/drain_timeout", json!("30m"), expect![[r#"[node_pools["apps"].drain_timeout] Invalid node_pools["apps"].drain_timeout: EKS gives pods fifteen minutes, which cannot be changed; remove it."#]]).await;
     check("/node_pools/apps/zones", json!(["us-east-1a"]), expect![[r#"[node_pools["apps"].zones] Invalid node_pools["apps"].zones: EKS places nodes by subnets, not by zones; remove it, and name subnets of these zones in eks.node_groups["apps"].subnet_ids."#]]).await;
     let pool = json!({ "machine_type": "t3.large", "count": 1 });
     check("/node_pools/apps!", pool.clone(), expect![[r#"[node_pools["apps!"]] Invalid node_pools["apps!"]: Node pool name: character '!' at position 5 is not allowed, expected letters, digits, `-` or `_`, beginning with a letter or digit."#]]).await;

@@ -4,11 +4,11 @@
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use multicloud::backend::{Backend, Capabilities, Difference};
+use multicloud::backend::Backend;
 use multicloud::eks::Eks;
-use multicloud::environment::{BackendKind, EnvironmentSpec, Mark, Observed, Status, Violation};
+use multicloud::environment::{EnvironmentSpec, Mark, Observed, Status};
 use multicloud::{
-    Action, ClusterAccess, EnvironmentId, ErrorKind, IdempotencyToken, Operation, Progress, Result, Step, Subject,
+    Action, EnvironmentId, ErrorKind, IdempotencyToken, Layer, Operation, Progress, Result, Step, Subject,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -199,29 +199,17 @@ fn clear_tags(value: &mut Value) {
 }
 
 #[async_trait]
-impl Backend for Serial {
-    fn kind(&self) -> BackendKind {
-        self.inner.kind()
+impl Layer for Serial {
+    fn inner(&self) -> &dyn Backend {
+        &self.inner
     }
 
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn validate(&self, desired: &EnvironmentSpec) -> Vec<Violation> {
-        self.inner.validate(desired)
-    }
-
-    fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Vec<Difference> {
-        self.inner.differences(observed, desired)
+    async fn around<T: Send>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        self.finish(call)
     }
 
     fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
         Ok(self.planned(self.inner.plan(observed, desired)?, desired.is_none()))
-    }
-
-    async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId> {
-        self.finish(self.inner.locate(desired))
     }
 
     async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
@@ -244,9 +232,5 @@ impl Backend for Serial {
             return Ok(Vec::new());
         }
         self.finish(self.inner.find_running(id))
-    }
-
-    async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {
-        self.finish(self.inner.access(id))
     }
 }

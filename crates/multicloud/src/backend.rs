@@ -24,7 +24,7 @@ use crate::operation::{IdempotencyToken, Operation, Progress, Step};
 ///   as what is missing to it, never as its creation.
 /// - Every object that `begin` creates carries the ownership mark from the moment it exists.
 /// - `begin` of a deletion whose object is gone is `Err` with [`ErrorKind::NotFound`], which the driver counts as done.
-/// - `read` and `find_running` change nothing.
+/// - `check_offer`, `read` and `find_running` change nothing.
 /// - Dropping a future of this trait leaves nothing behind but, possibly, a request that was already sent.
 /// - No text of an error, `Debug` or log line holds a credential.
 ///
@@ -55,6 +55,11 @@ pub trait Backend: Debug + Send + Sync {
     /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) where no steps lead there, such as an older
     /// version; the source is a [`Violation`] where one field is the cause.
     fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>>;
+
+    /// What of a spec the cloud does not have where the environment is to be: the region, a version, a zone, a machine
+    /// type. Asked at plan where there are credentials, so that it is not learnt in mid-apply. What the cloud does not
+    /// tell, or not to these credentials, is no violation.
+    async fn check_offer(&self, desired: &EnvironmentSpec) -> Result<Vec<Violation>>;
 
     /// The id that the environment has or will have. May ask the cloud who we are; changes nothing.
     async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId>;

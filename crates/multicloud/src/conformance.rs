@@ -14,17 +14,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::ClusterAccess;
-use crate::backend::{Backend, Capabilities, Difference};
+use crate::backend::Backend;
 use crate::clock::{Clock, Jitter};
 use crate::driver::{Checkpoint, Driver, Ending, Outcome, Run, Target};
 use crate::environment::{
-    BackendKind, EnvironmentId, EnvironmentSpec, KubernetesVersion, OWNER_TAG, Observed, PoolName, PoolSize, Status,
+    EnvironmentId, EnvironmentSpec, KubernetesVersion, OWNER_TAG, Observed, PoolName, PoolSize, Status,
     Taint, TaintEffect, Violation,
 };
 use crate::error::{ErrorChain, ErrorKind, Result};
+use crate::layer::Layer;
 use crate::memory::{Disturbance, Fault, FaultOn};
-use crate::operation::{Action, IdempotencyToken, Operation, Progress, Step, Subject};
+use crate::operation::{Action, IdempotencyToken, Operation, Step, Subject};
 
 /// Where a backend is tried.
 #[async_trait]
@@ -723,8 +723,15 @@ impl CrashingBackend {
     pub(crate) fn new(inner: Arc<dyn Backend>, call: usize, point: CrashPoint) -> Self {
         Self { inner, call, point, calls: AtomicUsize::new(0), crashed: CancellationToken::new() }
     }
+}
 
-    async fn forward<T>(&self, call: impl Future<Output = T>) -> T {
+#[async_trait]
+impl Layer for CrashingBackend {
+    fn inner(&self) -> &dyn Backend {
+        self.inner.as_ref()
+    }
+
+    async fn around<T: Send>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
         if self.calls.fetch_add(1, Ordering::SeqCst) != self.call {
             return call.await;
         }
@@ -733,52 +740,5 @@ impl CrashingBackend {
         }
         self.crashed.cancel();
         std::future::pending().await
-    }
-}
-
-#[async_trait]
-impl Backend for CrashingBackend {
-    fn kind(&self) -> BackendKind {
-        self.inner.kind()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn validate(&self, desired: &EnvironmentSpec) -> Vec<Violation> {
-        self.inner.validate(desired)
-    }
-
-    fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Vec<Difference> {
-        self.inner.differences(observed, desired)
-    }
-
-    fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
-        self.inner.plan(observed, desired)
-    }
-
-    async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId> {
-        self.forward(self.inner.locate(desired)).await
-    }
-
-    async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
-        self.forward(self.inner.read(id)).await
-    }
-
-    async fn begin(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
-        self.forward(self.inner.begin(id, step, token)).await
-    }
-
-    async fn poll(&self, operation: &Operation) -> Result<Progress> {
-        self.forward(self.inner.poll(operation)).await
-    }
-
-    async fn find_running(&self, id: &EnvironmentId) -> Result<Vec<Operation>> {
-        self.forward(self.inner.find_running(id)).await
-    }
-
-    async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {
-        self.forward(self.inner.access(id)).await
     }
 }

@@ -8,9 +8,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "aks")]
+use crate::aks::{AksObserved, AksSpec};
 #[cfg(feature = "eks")]
 use crate::eks::{EksObserved, EksSpec};
 use crate::error::ServerText;
+#[cfg(feature = "gke")]
+use crate::gke::{GkeObserved, GkeSpec};
 use crate::memory::{MemoryObserved, MemorySpec};
 use crate::operation::Subject;
 
@@ -179,6 +183,26 @@ fn lower_or_dash(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
 }
 
+fn lower(c: char) -> bool {
+    c.is_ascii_lowercase()
+}
+
+fn hexadecimal(c: char) -> bool {
+    c.is_ascii_digit() || ('a'..='f').contains(&c)
+}
+
+fn hexadecimal_or_dash(c: char) -> bool {
+    hexadecimal(c) || c == '-'
+}
+
+fn group_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.()".contains(c)
+}
+
+fn project_char(c: char) -> bool {
+    lower_or_dash(c) || c == '.' || c == ':'
+}
+
 fn visible(c: char) -> bool {
     c.is_ascii_graphic()
 }
@@ -206,28 +230,50 @@ text!(
     MachineType, "machine type", max 64, first visible, rest visible, "visible ASCII characters"
 );
 text!(
-    /// An account, subscription or project number or name, as its cloud writes it.
+    /// An AWS account's number.
     AccountId, "account", max 64, first alphanumeric, rest name_char, "letters, digits, `-` or `_`"
+);
+text!(
+    /// An Azure subscription: a UUID.
+    SubscriptionId, "subscription", max 36, first hexadecimal, rest hexadecimal_or_dash,
+    "a UUID: lower-case hexadecimal digits and `-`"
+);
+text!(
+    /// A resource group of Azure, which holds what is created and deleted together. Azure tells no case apart
+    /// (<https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules>).
+    ResourceGroupName, "resource group", max 90, first group_char, rest group_char,
+    "letters, digits, `-`, `_`, `.`, `(` or `)`"
+);
+text!(
+    /// A Google Cloud project's id; older ones may be scoped to a domain, as in `example.com:project`
+    /// (<https://cloud.google.com/resource-manager/docs/creating-managing-projects>).
+    ProjectId, "project", max 64, first lower, rest project_char, "lower-case letters, digits, `-`, `.` or `:`"
 );
 
 /// The backends there are. [`crate::registry::BACKENDS`] says more about each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BackendKind {
+    /// Azure Kubernetes Service.
+    Aks,
     /// Amazon Elastic Kubernetes Service.
     Eks,
+    /// Google Kubernetes Engine.
+    Gke,
     /// In this process's memory; for tests and examples.
     Memory,
 }
 
 impl BackendKind {
     /// Every backend.
-    pub const ALL: [Self; 2] = [Self::Eks, Self::Memory];
+    pub const ALL: [Self; 4] = [Self::Aks, Self::Eks, Self::Gke, Self::Memory];
 
     /// The first part of its ids, and the name of its attribute.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Aks => "aks",
             Self::Eks => "eks",
+            Self::Gke => "gke",
             Self::Memory => "memory",
         }
     }
@@ -243,12 +289,30 @@ impl fmt::Display for BackendKind {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum EnvironmentId {
+    /// A cluster of Azure Kubernetes Service.
+    Aks {
+        /// The Azure subscription.
+        subscription: SubscriptionId,
+        /// The resource group.
+        resource_group: ResourceGroupName,
+        /// The cluster's name.
+        name: EnvironmentName,
+    },
     /// A cluster of Amazon EKS.
     Eks {
         /// The AWS account.
         account: AccountId,
         /// The AWS region.
         region: Region,
+        /// The cluster's name.
+        name: EnvironmentName,
+    },
+    /// A cluster of Google Kubernetes Engine.
+    Gke {
+        /// The Google Cloud project.
+        project: ProjectId,
+        /// The region, or the zone of a zonal cluster.
+        location: Region,
         /// The cluster's name.
         name: EnvironmentName,
     },
@@ -263,7 +327,9 @@ impl EnvironmentId {
     /// The backend that has this environment.
     pub fn backend(&self) -> BackendKind {
         match self {
+            Self::Aks { .. } => BackendKind::Aks,
             Self::Eks { .. } => BackendKind::Eks,
+            Self::Gke { .. } => BackendKind::Gke,
             Self::Memory { .. } => BackendKind::Memory,
         }
     }
@@ -271,15 +337,16 @@ impl EnvironmentId {
     /// The environment's name.
     pub fn name(&self) -> &EnvironmentName {
         match self {
-            Self::Eks { name, .. } | Self::Memory { name } => name,
+            Self::Aks { name, .. } | Self::Eks { name, .. } | Self::Gke { name, .. } | Self::Memory { name } => name,
         }
     }
 
-    /// The region, on clouds that have one.
+    /// The region or zone, where the id says it: an id of AKS does not.
     pub fn region(&self) -> Option<&Region> {
         match self {
             Self::Eks { region, .. } => Some(region),
-            Self::Memory { .. } => None,
+            Self::Gke { location, .. } => Some(location),
+            Self::Aks { .. } | Self::Memory { .. } => None,
         }
     }
 }
@@ -287,7 +354,9 @@ impl EnvironmentId {
 impl fmt::Display for EnvironmentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Aks { subscription, resource_group, name } => write!(f, "aks/{subscription}/{resource_group}/{name}"),
             Self::Eks { account, region, name } => write!(f, "eks/{account}/{region}/{name}"),
+            Self::Gke { project, location, name } => write!(f, "gke/{project}/{location}/{name}"),
             Self::Memory { name } => write!(f, "memory/{name}"),
         }
     }
@@ -302,21 +371,28 @@ impl FromStr for EnvironmentId {
             let known = BackendKind::ALL.map(BackendKind::as_str).join(", ");
             return Err(ParseError::UnknownBackend { found: echo(text), known });
         };
-        let wrong_count = |expected| ParseError::IdParts { found: echo(text), parts: parts.len(), expected };
-        match kind {
-            BackendKind::Eks => match parts[..] {
-                [_, _, _, _] => Ok(Self::Eks {
-                    account: id_part(&parts, 1, "account")?,
-                    region: id_part(&parts, 2, "region")?,
-                    name: id_part(&parts, 3, "name")?,
-                }),
-                _ => Err(wrong_count("eks/<account>/<region>/<name>")),
-            },
-            BackendKind::Memory => match parts[..] {
-                [_, _] => Ok(Self::Memory { name: id_part(&parts, 1, "name")? }),
-                _ => Err(wrong_count("memory/<name>")),
-            },
+        let form = kind.registration().id_form;
+        if parts.len() != form.split('/').count() {
+            return Err(ParseError::IdParts { found: echo(text), parts: parts.len(), expected: form });
         }
+        Ok(match kind {
+            BackendKind::Aks => Self::Aks {
+                subscription: id_part(&parts, 1, "subscription")?,
+                resource_group: id_part(&parts, 2, "resource group")?,
+                name: id_part(&parts, 3, "name")?,
+            },
+            BackendKind::Eks => Self::Eks {
+                account: id_part(&parts, 1, "account")?,
+                region: id_part(&parts, 2, "region")?,
+                name: id_part(&parts, 3, "name")?,
+            },
+            BackendKind::Gke => Self::Gke {
+                project: id_part(&parts, 1, "project")?,
+                location: id_part(&parts, 2, "location")?,
+                name: id_part(&parts, 3, "name")?,
+            },
+            BackendKind::Memory => Self::Memory { name: id_part(&parts, 1, "name")? },
+        })
     }
 }
 
@@ -711,9 +787,15 @@ pub struct NetworkSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CloudSpec {
+    /// Azure Kubernetes Service.
+    #[cfg(feature = "aks")]
+    Aks(AksSpec),
     /// Amazon EKS.
     #[cfg(feature = "eks")]
     Eks(EksSpec),
+    /// Google Kubernetes Engine.
+    #[cfg(feature = "gke")]
+    Gke(GkeSpec),
     /// In memory.
     Memory(MemorySpec),
 }
@@ -722,8 +804,12 @@ impl CloudSpec {
     /// The backend it belongs to.
     pub fn backend(&self) -> BackendKind {
         match self {
+            #[cfg(feature = "aks")]
+            Self::Aks(_) => BackendKind::Aks,
             #[cfg(feature = "eks")]
             Self::Eks(_) => BackendKind::Eks,
+            #[cfg(feature = "gke")]
+            Self::Gke(_) => BackendKind::Gke,
             Self::Memory(_) => BackendKind::Memory,
         }
     }
@@ -840,6 +926,12 @@ impl EnvironmentSpec {
     /// two; a cloud that allows less says so in its own validation.
     pub const MAX_POOL_SKEW: i32 = 2;
 
+    /// What to say where an environment of `backend` is expected, and this is one of another.
+    pub fn wrong_backend(&self, backend: BackendKind) -> Violation {
+        let problem = format!("this is not an environment of {}", backend.registration().title);
+        Violation::new(FieldPath::of(self.cloud.backend().as_str()), problem, format!("use the {backend} block"))
+    }
+
     /// The ownership mark of its objects.
     pub fn mark(&self) -> Mark {
         Mark { owner: self.owner.clone(), environment: self.name.clone() }
@@ -955,6 +1047,8 @@ fn label_problem(key: &str, value: &str) -> Option<String> {
 pub struct Observed {
     /// Its id.
     pub id: EnvironmentId,
+    /// Where it is, on clouds that have regions.
+    pub region: Option<Region>,
     /// What the cloud never gives to another object, even of the same name; shows that this is still the one meant.
     pub uid: String,
     /// How it is as a whole, pools included.
@@ -1070,9 +1164,15 @@ pub struct ObservedPool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CloudObserved {
+    /// Azure Kubernetes Service.
+    #[cfg(feature = "aks")]
+    Aks(AksObserved),
     /// Amazon EKS.
     #[cfg(feature = "eks")]
     Eks(EksObserved),
+    /// Google Kubernetes Engine.
+    #[cfg(feature = "gke")]
+    Gke(GkeObserved),
     /// In memory.
     Memory(MemoryObserved),
 }

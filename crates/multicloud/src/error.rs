@@ -69,6 +69,8 @@ pub enum ErrorKind {
     TimedOut,
     /// We were told to stop.
     Cancelled,
+    /// The nodes that a step takes away could not be emptied; it was not sent.
+    NotDrained,
     /// The cloud gave up on an operation that it had accepted.
     OperationFailed,
     /// A reply that makes no sense.
@@ -114,6 +116,7 @@ impl ErrorKind {
             | Self::QuotaExceeded
             | Self::TimedOut
             | Self::Cancelled
+            | Self::NotDrained
             | Self::OperationFailed
             | Self::Protocol => RetryClass::Final,
         }
@@ -147,6 +150,7 @@ impl fmt::Display for ErrorKind {
             Self::Ambiguous => "whether the request took effect is not known",
             Self::TimedOut => "timed out",
             Self::Cancelled => "cancelled",
+            Self::NotDrained => "its nodes could not be drained",
             Self::OperationFailed => "the cloud gave up",
             Self::Protocol => "the reply makes no sense",
         })

@@ -67,28 +67,38 @@
 //! backend to it.
 
 mod access;
+#[cfg(feature = "aks")]
+pub mod aks;
 pub mod backend;
 pub mod clock;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod drain;
 pub mod driver;
 #[cfg(feature = "eks")]
 pub mod eks;
 pub mod environment;
 pub mod error;
+#[cfg(feature = "gke")]
+pub mod gke;
+mod layer;
 pub mod memory;
 pub mod operation;
 pub mod registry;
 mod secret;
+#[cfg(any(feature = "aks", feature = "eks", feature = "gke"))]
+mod upgrade;
 
 pub use access::{ClusterAccess, Credential};
 pub use backend::{Backend, Capabilities, Difference};
 pub use clock::{Clock, Jitter, TokioClock, VirtualClock};
+pub use drain::NodeDrainer;
 pub use driver::{Checkpoint, Driver, Ending, Outcome, Run, StepFailure, Target};
 pub use environment::{
     BackendKind, EnvironmentId, EnvironmentName, EnvironmentSpec, FieldPath, KubernetesVersion, Mark, Observed, Owner,
     PoolName, Region, Violation,
 };
 pub use error::{Error, ErrorChain, ErrorKind, Result, RetryClass, ServerText};
-pub use operation::{Action, Change, IdempotencyToken, Operation, Progress, Step, Subject};
+pub use layer::Layer;
+pub use operation::{Action, Change, IdempotencyToken, NodeDrain, Operation, Progress, Step, Subject, WhenUnreachable};
 pub use secret::Secret;

@@ -285,6 +285,7 @@ impl MemoryCloud {
             (None, MemoryChange::CreateCluster { class, version, tags, network, deletion_protection }) => {
                 let cluster = Observed {
                     id: id.clone(),
+                    region: None,
                     uid: format!("memory-{number}"),
                     status: Status::Creating,
                     status_reason: None,
@@ -530,36 +531,36 @@ impl Backend for MemoryBackend {
     }
 
     fn validate(&self, desired: &EnvironmentSpec) -> Vec<Violation> {
-        match &desired.cloud {
-            CloudSpec::Memory(_) => Vec::new(),
-            #[cfg(feature = "eks")]
-            CloudSpec::Eks(_) => {
-                vec![Violation::new(FieldPath::of("eks"), "this is not a backend in memory", "use another backend")]
-            }
+        match desired.cloud.backend() {
+            BackendKind::Memory => Vec::new(),
+            BackendKind::Aks | BackendKind::Eks | BackendKind::Gke => vec![desired.wrong_backend(BackendKind::Memory)],
         }
     }
 
     fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Vec<Difference> {
-        match (&observed.cloud, &desired.cloud) {
-            (CloudObserved::Memory(observed), CloudSpec::Memory(desired)) if observed.class != desired.class => {
-                vec![Difference {
-                    path: FieldPath::of("memory.class"),
-                    observed: observed.class.clone(),
-                    desired: desired.class.clone(),
-                }]
-            }
-            // `validate` has said what is wrong with a spec for another cloud.
-            _ => Vec::new(),
+        // `validate` has said what is wrong with a spec for another cloud.
+        #[allow(irrefutable_let_patterns, reason = "a build without clouds has this variant alone")]
+        let (CloudObserved::Memory(found), CloudSpec::Memory(wanted)) = (&observed.cloud, &desired.cloud) else {
+            return Vec::new();
+        };
+        if found.class == wanted.class {
+            return Vec::new();
         }
+        let path = FieldPath::of("memory.class");
+        vec![Difference { path, observed: found.class.clone(), desired: wanted.class.clone() }]
     }
 
     fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
         match (observed, desired) {
             (None, None) => Ok(Vec::new()),
-            (None, Some(desired)) => Ok(plan_creation(desired)),
+            (None, Some(desired)) => plan_creation(desired),
             (Some(observed), None) => Ok(plan_deletion(observed)),
             (Some(observed), Some(desired)) => plan_changes(observed, desired),
         }
+    }
+
+    async fn check_offer(&self, _: &EnvironmentSpec) -> Result<Vec<Violation>> {
+        Ok(Vec::new())
     }
 
     async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId> {
@@ -644,7 +645,7 @@ impl Backend for MemoryBackend {
 }
 
 fn step(stage: u32, subject: Subject, action: Action, description: String, change: MemoryChange) -> Step {
-    Step { stage, subject, action, description, change: Change::Memory(change) }
+    Step { stage, subject, action, description, change: Change::Memory(change), drain: None }
 }
 
 fn create_pool(stage: u32, name: &PoolName, spec: &PoolSpec, version: KubernetesVersion) -> Step {
@@ -657,15 +658,15 @@ fn delete_pool(stage: u32, name: &PoolName) -> Step {
     step(stage, subject, Action::Delete, format!("delete node pool {name}"), MemoryChange::DeletePool)
 }
 
-fn plan_creation(desired: &EnvironmentSpec) -> Vec<Step> {
-    let class = match &desired.cloud {
-        CloudSpec::Memory(memory) => memory.class.clone(),
-        #[cfg(feature = "eks")]
-        CloudSpec::Eks(_) => String::new(),
+fn plan_creation(desired: &EnvironmentSpec) -> Result<Vec<Step>> {
+    #[allow(irrefutable_let_patterns, reason = "a build without clouds has this variant alone")]
+    let CloudSpec::Memory(memory) = &desired.cloud else {
+        let violation = desired.wrong_backend(BackendKind::Memory);
+        return Err(error(ErrorKind::InvalidConfig, "plan", &desired.name).with_source(violation));
     };
     let version = desired.kubernetes.version;
     let create = MemoryChange::CreateCluster {
-        class,
+        class: memory.class.clone(),
         version,
         tags: desired.tags_with_mark(),
         network: desired.network.clone(),
@@ -676,7 +677,7 @@ fn plan_creation(desired: &EnvironmentSpec) -> Vec<Step> {
     steps.extend(
         desired.node_pools.iter().map(|(name, pool)| create_pool(1, name, pool, pool.version.unwrap_or(version))),
     );
-    steps
+    Ok(steps)
 }
 
 fn plan_deletion(observed: &Observed) -> Vec<Step> {
@@ -807,6 +808,7 @@ mod tests {
     use super::*;
     use crate::clock::VirtualClock;
     use crate::conformance::{SUITE, World};
+    use crate::layer::Layer;
 
     /// How far reads lag behind, where they do.
     const LAG: Duration = Duration::from_secs(15);
@@ -871,7 +873,7 @@ mod tests {
 
         async fn plant(&self, spec: &EnvironmentSpec, tags: BTreeMap<String, String>) {
             let id = EnvironmentId::Memory { name: spec.name.clone() };
-            let mut step = plan_creation(spec).remove(0);
+            let mut step = plan_creation(spec).unwrap().remove(0);
             if let Change::Memory(MemoryChange::CreateCluster { tags: made_with, .. }) = &mut step.change {
                 *made_with = tags;
             }
@@ -958,17 +960,9 @@ mod tests {
     }
 
     #[async_trait]
-    impl Backend for Buggy {
-        fn kind(&self) -> BackendKind {
-            self.inner.kind()
-        }
-
-        fn capabilities(&self) -> Capabilities {
-            self.inner.capabilities()
-        }
-
-        fn validate(&self, desired: &EnvironmentSpec) -> Vec<Violation> {
-            self.inner.validate(desired)
+    impl Layer for Buggy {
+        fn inner(&self) -> &dyn Backend {
+            &self.inner
         }
 
         fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Vec<Difference> {
@@ -1035,10 +1029,6 @@ mod tests {
             Ok(steps)
         }
 
-        async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId> {
-            self.inner.locate(desired).await
-        }
-
         async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
             match self.inner.read(id).await {
                 Err(_) if self.bug == Bug::TakesErrorsForAbsence => Ok(None),
@@ -1065,14 +1055,6 @@ mod tests {
                 }
                 begun => begun,
             }
-        }
-
-        async fn poll(&self, operation: &Operation) -> Result<Progress> {
-            self.inner.poll(operation).await
-        }
-
-        async fn find_running(&self, id: &EnvironmentId) -> Result<Vec<Operation>> {
-            self.inner.find_running(id).await
         }
 
         async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {

@@ -2,14 +2,19 @@
 //! these go on. All of it is data that survives the process.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+#[cfg(feature = "aks")]
+use crate::aks::AksChange;
 #[cfg(feature = "eks")]
 use crate::eks::EksChange;
 use crate::environment::{EnvironmentId, PoolName};
 use crate::error::ServerText;
+#[cfg(feature = "gke")]
+use crate::gke::GkeChange;
 use crate::memory::MemoryChange;
 
 /// One change that a cloud takes in one request and then works on.
@@ -29,6 +34,9 @@ pub struct Step {
     pub description: String,
     /// What exactly the backend sends.
     pub change: Change,
+    /// Nodes to empty before the step is sent, where it takes nodes away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<NodeDrain>,
 }
 
 impl Step {
@@ -41,6 +49,58 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.description)
+    }
+}
+
+/// Nodes that are emptied, pod by pod and as their disruption budgets allow, before a step takes them away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeDrain {
+    /// The key of the label that the nodes share.
+    pub label: String,
+    /// Its value.
+    pub value: String,
+    /// How long the pods are given to leave. After that the step is not sent.
+    pub timeout: Duration,
+    /// What to do when the Kubernetes API cannot be reached or does not let us in.
+    pub unreachable: WhenUnreachable,
+}
+
+impl fmt::Display for NodeDrain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nodes with {}={}", self.label, self.value)
+    }
+}
+
+/// What becomes of a step whose nodes cannot be emptied because their Kubernetes API is out of reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenUnreachable {
+    /// It fails: the cloud would take the nodes away with all that runs on them.
+    Refuse,
+    /// It is sent: the cloud empties the nodes itself, by the budgets too.
+    Proceed,
+}
+
+/// Steps in the making, stage after stage.
+#[derive(Debug, Default)]
+pub struct Stages {
+    steps: Vec<Step>,
+    count: u32,
+}
+
+impl Stages {
+    /// Adds steps that may run side by side, after all that was added before.
+    pub fn stage(&mut self, steps: impl IntoIterator<Item = Step>) {
+        let before = self.steps.len();
+        self.steps.extend(steps.into_iter().map(|step| Step { stage: self.count, ..step }));
+        if self.steps.len() > before {
+            self.count += 1;
+        }
+    }
+
+    /// The steps, in order.
+    pub fn into_steps(self) -> Vec<Step> {
+        self.steps
     }
 }
 
@@ -87,9 +147,15 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
+    /// For Azure Kubernetes Service.
+    #[cfg(feature = "aks")]
+    Aks(AksChange),
     /// For Amazon EKS.
     #[cfg(feature = "eks")]
     Eks(EksChange),
+    /// For Google Kubernetes Engine.
+    #[cfg(feature = "gke")]
+    Gke(GkeChange),
     /// For the backend in memory.
     Memory(MemoryChange),
 }

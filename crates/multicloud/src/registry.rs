@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "aks")]
+use crate::aks::{Aks, AzureSettings};
 use crate::backend::Backend;
 #[cfg(feature = "eks")]
 use crate::eks::{AwsSettings, Eks};
 use crate::environment::BackendKind;
+#[cfg(feature = "gke")]
+use crate::gke::{Gke, GoogleSettings};
 use crate::memory::MemoryCloud;
 
 /// A backend that there is.
@@ -29,15 +33,29 @@ pub struct Registration {
 /// How each cloud is reached, as far as it is to be.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
+    /// For Azure Kubernetes Service.
+    #[cfg(feature = "aks")]
+    pub aks: Option<AzureSettings>,
     /// For Amazon EKS.
     #[cfg(feature = "eks")]
     pub eks: Option<AwsSettings>,
+    /// For Google Kubernetes Engine.
+    #[cfg(feature = "gke")]
+    pub gke: Option<GoogleSettings>,
     /// For environments in memory.
     pub memory: Option<Arc<MemoryCloud>>,
 }
 
 /// Every backend, in the order in which they are told.
-pub const BACKENDS: [Registration; 2] = [
+pub const BACKENDS: [Registration; 4] = [
+    Registration {
+        kind: BackendKind::Aks,
+        title: "Azure Kubernetes Service",
+        id_form: "aks/<subscription>/<group>/<name>",
+        id_example: "aks/00000000-0000-0000-0000-000000000001/platform/workload-azure-west",
+        in_terraform: false,
+        connect: connect_aks,
+    },
     Registration {
         kind: BackendKind::Eks,
         title: "Amazon EKS",
@@ -45,6 +63,14 @@ pub const BACKENDS: [Registration; 2] = [
         id_example: "eks/123456789012/us-east-1/workload-aws-east",
         in_terraform: true,
         connect: connect_eks,
+    },
+    Registration {
+        kind: BackendKind::Gke,
+        title: "Google Kubernetes Engine",
+        id_form: "gke/<project>/<location>/<name>",
+        id_example: "gke/acme-platform/europe-west1/workload-google-europe",
+        in_terraform: false,
+        connect: connect_gke,
     },
     Registration {
         kind: BackendKind::Memory,
@@ -60,10 +86,22 @@ impl BackendKind {
     /// What the list says about it.
     pub fn registration(self) -> &'static Registration {
         match self {
-            Self::Eks => &BACKENDS[0],
-            Self::Memory => &BACKENDS[1],
+            Self::Aks => &BACKENDS[0],
+            Self::Eks => &BACKENDS[1],
+            Self::Gke => &BACKENDS[2],
+            Self::Memory => &BACKENDS[3],
         }
     }
+}
+
+#[cfg(feature = "aks")]
+fn connect_aks(settings: &Settings) -> Option<Arc<dyn Backend>> {
+    Some(Arc::new(Aks::new(settings.aks.clone()?)))
+}
+
+#[cfg(not(feature = "aks"))]
+fn connect_aks(_: &Settings) -> Option<Arc<dyn Backend>> {
+    None
 }
 
 #[cfg(feature = "eks")]
@@ -73,6 +111,16 @@ fn connect_eks(settings: &Settings) -> Option<Arc<dyn Backend>> {
 
 #[cfg(not(feature = "eks"))]
 fn connect_eks(_: &Settings) -> Option<Arc<dyn Backend>> {
+    None
+}
+
+#[cfg(feature = "gke")]
+fn connect_gke(settings: &Settings) -> Option<Arc<dyn Backend>> {
+    Some(Arc::new(Gke::new(settings.gke.clone()?)))
+}
+
+#[cfg(not(feature = "gke"))]
+fn connect_gke(_: &Settings) -> Option<Arc<dyn Backend>> {
     None
 }
 
@@ -100,18 +148,35 @@ mod tests {
         }
     }
 
-    #[test]
-    fn each_is_made_from_its_own_settings() {
-        let settings = Settings {
+    fn settings() -> Settings {
+        Settings {
+            #[cfg(feature = "aks")]
+            aks: Some(AzureSettings::default()),
             #[cfg(feature = "eks")]
             eks: Some(AwsSettings::default()),
+            #[cfg(feature = "gke")]
+            gke: Some(GoogleSettings::default()),
             memory: Some(MemoryCloud::new(Arc::new(VirtualClock::new()))),
-        };
+        }
+    }
+
+    const fn is_built(kind: BackendKind) -> bool {
+        match kind {
+            BackendKind::Aks => cfg!(feature = "aks"),
+            BackendKind::Eks => cfg!(feature = "eks"),
+            BackendKind::Gke => cfg!(feature = "gke"),
+            BackendKind::Memory => true,
+        }
+    }
+
+    #[test]
+    fn each_is_made_from_its_own_settings() {
+        let settings = settings();
         for backend in &BACKENDS {
             assert!((backend.connect)(&Settings::default()).is_none());
             match (backend.connect)(&settings) {
                 Some(made) => assert_eq!(made.kind(), backend.kind),
-                None => assert!(!cfg!(feature = "eks") && backend.kind == BackendKind::Eks),
+                None => assert!(!is_built(backend.kind), "{:?}", backend.kind),
             }
         }
     }
@@ -119,11 +184,7 @@ mod tests {
     /// Pure methods need neither credentials nor a network, and say no to other clouds' environments.
     #[test]
     fn none_takes_the_environments_of_another() {
-        let settings = Settings {
-            #[cfg(feature = "eks")]
-            eks: Some(AwsSettings::default()),
-            memory: Some(MemoryCloud::new(Arc::new(VirtualClock::new()))),
-        };
+        let settings = settings();
         let in_memory = crate::memory::example_spec("prod");
         for backend in BACKENDS.iter().filter_map(|backend| (backend.connect)(&settings)) {
             assert_eq!(backend.plan(None, None).unwrap(), []);

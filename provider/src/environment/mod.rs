@@ -268,7 +268,7 @@ fn check(config: &Environment, owner: &Owner, diagnostics: &mut Diagnostics) {
 fn offline(backend: BackendKind) -> Option<Box<dyn Backend>> {
     match backend {
         BackendKind::Eks => Some(Box::new(Eks::new(AwsSettings::default()))),
-        BackendKind::Memory => None,
+        BackendKind::Aks | BackendKind::Gke | BackendKind::Memory => None,
     }
 }
 

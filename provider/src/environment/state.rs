@@ -39,7 +39,7 @@ pub(crate) fn named(id: &EnvironmentId) -> Environment {
 pub(crate) fn identity(id: &EnvironmentId) -> EnvironmentIdentity {
     let account = match id {
         EnvironmentId::Eks { account, .. } => Some(account.as_str().to_owned()),
-        EnvironmentId::Memory { .. } => None,
+        EnvironmentId::Aks { .. } | EnvironmentId::Gke { .. } | EnvironmentId::Memory { .. } => None,
     };
     EnvironmentIdentity {
         backend: id.backend().as_str().into(),

@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 use crate::access::ClusterAccess;
 use crate::backend::{Backend, Difference};
 use crate::clock::{Clock, Jitter};
+use crate::drain::{Drain, DrainError, KubernetesDrainer, NodeDrainer};
 use crate::environment::{EnvironmentId, EnvironmentSpec, Mark, Observed, Ownership, Status};
 use crate::error::{Error, ErrorKind, Result, RetryClass, ServerText};
-use crate::operation::{Action, IdempotencyToken, Operation, Progress, Step, Subject};
+use crate::operation::{Action, IdempotencyToken, NodeDrain, Operation, Progress, Step, Subject, WhenUnreachable};
 
 /// Time that a request in flight is given to bring its reply after we were told to stop. A reply that is thrown away
 /// makes an object that the next run must search for.
@@ -55,6 +56,10 @@ pub const BACKOFF_LONGEST: Duration = Duration::from_secs(20);
 /// How long questions outside of a run ([`Driver::read`], [`Driver::import`], [`Driver::access`]) may take.
 pub const QUESTION_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// A credential that Kubernetes refuses when it is younger than this has not ended: it is none. The shortest that a cloud
+/// hands out live a quarter of an hour.
+pub const FRESH_CREDENTIAL: Duration = Duration::from_secs(60);
+
 /// Stages that one run does at most: more than any plan has, so that a cloud that never gets there ends the run.
 pub const MAX_STAGES: u32 = 200;
 
@@ -65,6 +70,7 @@ pub struct Driver {
     clock: Arc<dyn Clock>,
     jitter: Arc<Jitter>,
     poll_interval: Duration,
+    drainer: Arc<dyn NodeDrainer>,
 }
 
 /// How one run is to go.
@@ -213,7 +219,13 @@ enum Refusal {
 impl Driver {
     /// A driver for one backend. `poll_interval` is what a wait may add to the time that the cloud takes.
     pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, jitter: Jitter, poll_interval: Duration) -> Self {
-        Self { backend, clock, jitter: Arc::new(jitter), poll_interval }
+        Self { backend, clock, jitter: Arc::new(jitter), poll_interval, drainer: Arc::new(KubernetesDrainer) }
+    }
+
+    /// The same driver with something else to empty nodes with than [`KubernetesDrainer`].
+    #[must_use]
+    pub fn with_drainer(self, drainer: Arc<dyn NodeDrainer>) -> Self {
+        Self { drainer, ..self }
     }
 
     /// The backend that it drives.
@@ -488,6 +500,9 @@ impl<'a> Session<'a> {
 
     /// Sends one step until the cloud has accepted it, and waits for its end.
     async fn perform(&self, id: &EnvironmentId, step: &Step, desired: Option<&EnvironmentSpec>) -> Result<()> {
+        if let Some(nodes) = &step.drain {
+            self.drain(id, step, nodes).await?;
+        }
         let backend = &self.driver.backend;
         let token = self.run.token.for_step(step);
         let mut backoff = Backoff::default();
@@ -549,6 +564,56 @@ impl<'a> Session<'a> {
                 ReadBack::Open => {}
                 ReadBack::Running(operation) => return self.wait_accepted(id, operation, step, desired).await,
                 ReadBack::Done => return Ok(()),
+            }
+        }
+    }
+
+    /// Empties the nodes that a step takes away. A run that is begun again does it again, and finds less to do.
+    async fn drain(&self, id: &EnvironmentId, step: &Step, nodes: &NodeDrain) -> Result<()> {
+        let clock = &*self.driver.clock;
+        let until = clock.now().saturating_add(nodes.timeout).min(self.deadline);
+        loop {
+            self.check()?;
+            let asked_at = clock.now();
+            let access = match self.ask(|| self.driver.backend.access(id)).await {
+                Ok(access) => access,
+                Err(error) => {
+                    self.check()?;
+                    return self.go_without_draining(step, nodes, error);
+                }
+            };
+            tracing::info!(environment = %id, %step, %nodes, "draining");
+            self.known().wrote = true;
+            let timeout = until.saturating_sub(clock.now());
+            let drain = Drain { access: &access, nodes, timeout, clock, jitter: &self.driver.jitter };
+            let drained = tokio::select! {
+                biased;
+                drained = self.driver.drainer.drain(drain) => drained,
+                () = self.run.cancel.cancelled() => return Err(self.error(ErrorKind::Cancelled)),
+            };
+            let fresh = clock.now().saturating_sub(asked_at) < FRESH_CREDENTIAL;
+            let not_drained = |error: DrainError| {
+                self.error_on(ErrorKind::NotDrained, format!("{id}, {}", step.subject)).with_source(error)
+            };
+            match drained {
+                Ok(()) => return Ok(()),
+                Err(DrainError::CredentialEnded) if !fresh => {}
+                Err(error @ (DrainError::CredentialEnded | DrainError::Refused(_) | DrainError::Unreachable(_))) => {
+                    return self.go_without_draining(step, nodes, not_drained(error));
+                }
+                Err(error @ DrainError::Blocked(_)) => return Err(not_drained(error)),
+            }
+        }
+    }
+
+    /// What becomes of a step whose nodes we cannot get at.
+    fn go_without_draining(&self, step: &Step, nodes: &NodeDrain, error: Error) -> Result<()> {
+        match nodes.unreachable {
+            WhenUnreachable::Refuse => Err(error),
+            WhenUnreachable::Proceed => {
+                let error = crate::ErrorChain(&error);
+                tracing::warn!(%step, %nodes, %error, "not drained by us: that is left to the cloud");
+                Ok(())
             }
         }
     }
@@ -931,12 +996,12 @@ impl<'a> Session<'a> {
 
 /// Longer and longer pauses.
 #[derive(Debug, Default)]
-struct Backoff {
+pub(crate) struct Backoff {
     attempts: u32,
 }
 
 impl Backoff {
-    fn next(&mut self, jitter: &Jitter) -> Duration {
+    pub(crate) fn next(&mut self, jitter: &Jitter) -> Duration {
         let factor = 2_u32.saturating_pow(self.attempts);
         self.attempts = self.attempts.saturating_add(1);
         jitter.spread(BACKOFF_FIRST.saturating_mul(factor).min(BACKOFF_LONGEST))

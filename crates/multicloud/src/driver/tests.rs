@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 
 use super::*;
-use crate::backend::Capabilities;
 use crate::clock::VirtualClock;
-use crate::environment::{ENVIRONMENT_TAG, OWNER_TAG, PoolName, PoolSize, PoolSpec, Violation};
+use crate::environment::{ENVIRONMENT_TAG, OWNER_TAG, PoolName, PoolSize, PoolSpec};
 use crate::error::ErrorChain;
+use crate::layer::Layer;
 use crate::memory::{
     CREATE_CLUSTER_TIME, Disturbance, Entry, Fault, FaultOn, MemoryCloud, POOL_TIME, UPDATE_TIME, UPGRADE_TIME,
     example_spec,
@@ -822,68 +822,21 @@ fn success_without_progress_is_judged_by_reading() {
     assert_converged(&bench.delete(&spec));
 }
 
-/// Everything but `begin` and `poll` as the backend in memory does it.
-macro_rules! odd_backend {
-    ($name:ident, $begin:item, $poll:item) => {
-        #[async_trait]
-        impl Backend for $name {
-            fn kind(&self) -> crate::BackendKind {
-                self.0.kind()
-            }
-
-            fn capabilities(&self) -> Capabilities {
-                self.0.capabilities()
-            }
-
-            fn validate(&self, desired: &EnvironmentSpec) -> Vec<Violation> {
-                self.0.validate(desired)
-            }
-
-            fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Vec<Difference> {
-                self.0.differences(observed, desired)
-            }
-
-            fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
-                self.0.plan(observed, desired)
-            }
-
-            async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId> {
-                self.0.locate(desired).await
-            }
-
-            async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
-                self.0.read(id).await
-            }
-
-            $begin
-
-            $poll
-
-            async fn find_running(&self, id: &EnvironmentId) -> Result<Vec<Operation>> {
-                self.0.find_running(id).await
-            }
-
-            async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {
-                self.0.access(id).await
-            }
-        }
-    };
-}
-
 /// A cloud that writes down the tokens it is sent.
 #[derive(Debug)]
 struct Scribe(crate::memory::MemoryBackend, Mutex<Vec<(Subject, IdempotencyToken)>>);
 
-odd_backend!(
-    Scribe,
+#[async_trait]
+impl Layer for Scribe {
+    fn inner(&self) -> &dyn Backend {
+        &self.0
+    }
+
     async fn begin(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
         self.1.lock().unwrap().push((step.subject.clone(), token.clone()));
         self.0.begin(id, step, token).await
-    },
-    async fn poll(&self, operation: &Operation) -> Result<Progress> {
-        self.0.poll(operation).await
     }
-);
+}
 
 #[test]
 fn a_step_keeps_its_token_in_every_sending_and_every_run_of_one_plan() {
@@ -914,8 +867,12 @@ struct Picky(crate::memory::MemoryBackend);
 #[derive(Debug)]
 struct Liar(crate::memory::MemoryBackend, AtomicU64);
 
-odd_backend!(
-    Liar,
+#[async_trait]
+impl Layer for Liar {
+    fn inner(&self) -> &dyn Backend {
+        &self.0
+    }
+
     async fn begin(&self, id: &EnvironmentId, step: &Step, _: &IdempotencyToken) -> Result<Operation> {
         self.1.fetch_add(1, Ordering::SeqCst);
         Ok(Operation {
@@ -924,24 +881,26 @@ odd_backend!(
             action: step.action,
             reference: Some("a lie".to_owned()),
         })
-    },
+    }
+
     async fn poll(&self, _: &Operation) -> Result<Progress> {
         Ok(Progress::Done)
     }
-);
+}
 
-odd_backend!(
-    Picky,
-    async fn begin(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
-        self.0.begin(id, step, token).await
-    },
+#[async_trait]
+impl Layer for Picky {
+    fn inner(&self) -> &dyn Backend {
+        &self.0
+    }
+
     async fn poll(&self, operation: &Operation) -> Result<Progress> {
         if operation.reference.as_deref() == Some("odd") {
             return Err(Error::new(ErrorKind::Protocol, self.kind(), "poll", operation));
         }
         self.0.poll(operation).await
     }
-);
+}
 
 #[test]
 fn what_is_said_to_be_done_must_show() {
@@ -1127,8 +1086,13 @@ impl std::fmt::Debug for Flaky {
     }
 }
 
-impl Flaky {
-    async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+#[async_trait]
+impl Layer for Flaky {
+    fn inner(&self) -> &dyn Backend {
+        &self.inner
+    }
+
+    async fn around<T: Send>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let (goes_wrong, how) = {
             let draw = self.draw.lock().unwrap();
@@ -1147,53 +1111,6 @@ impl Flaky {
             }
         };
         Err(Error::new(kind, crate::BackendKind::Memory, "call", "chance"))
-    }
-}
-
-#[async_trait]
-impl Backend for Flaky {
-    fn kind(&self) -> crate::BackendKind {
-        self.inner.kind()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn validate(&self, desired: &EnvironmentSpec) -> Vec<Violation> {
-        self.inner.validate(desired)
-    }
-
-    fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Vec<Difference> {
-        self.inner.differences(observed, desired)
-    }
-
-    fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
-        self.inner.plan(observed, desired)
-    }
-
-    async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId> {
-        self.call(self.inner.locate(desired)).await
-    }
-
-    async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
-        self.call(self.inner.read(id)).await
-    }
-
-    async fn begin(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
-        self.call(self.inner.begin(id, step, token)).await
-    }
-
-    async fn poll(&self, operation: &Operation) -> Result<Progress> {
-        self.call(self.inner.poll(operation)).await
-    }
-
-    async fn find_running(&self, id: &EnvironmentId) -> Result<Vec<Operation>> {
-        self.call(self.inner.find_running(id)).await
-    }
-
-    async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {
-        self.call(self.inner.access(id)).await
     }
 }
 

@@ -339,8 +339,8 @@ impl Session {
         Ok(running.into_keys().collect())
     }
 
-    /// Refuses a version that EKS does not offer, before the first minor on the way there.
-    async fn check_offered(&self, version: KubernetesVersion) -> Result<(), Failure> {
+    /// The versions that EKS offers; `None` to who may not ask, or asks an endpoint that does not know.
+    pub(crate) async fn offered_versions(&self) -> Result<Option<Vec<String>>, Failure> {
         let answer = pages(|token| async move {
             let page = self
                 .send("DescribeClusterVersions", || {
@@ -351,9 +351,8 @@ impl Session {
         });
         let offered: Vec<String> = match answer.await {
             Ok(versions) => versions.into_iter().filter_map(|version| version.cluster_version).collect(),
-            // Who may not ask, or asks an endpoint that does not know, learns it from the upgrade itself.
             Err(failure) => match failure.kind {
-                ErrorKind::NotFound | ErrorKind::Unsupported | ErrorKind::PermissionDenied => return Ok(()),
+                ErrorKind::NotFound | ErrorKind::Unsupported | ErrorKind::PermissionDenied => return Ok(None),
                 ErrorKind::AlreadyExists
                 | ErrorKind::NotOwned
                 | ErrorKind::Protected
@@ -367,18 +366,24 @@ impl Session {
                 | ErrorKind::Ambiguous
                 | ErrorKind::TimedOut
                 | ErrorKind::Cancelled
+                | ErrorKind::NotDrained
                 | ErrorKind::OperationFailed
                 | ErrorKind::Protocol => return Err(failure),
             },
         };
-        if offered.is_empty() || offered.contains(&version.to_string()) {
-            return Ok(());
+        Ok((!offered.is_empty()).then_some(offered))
+    }
+
+    /// Refuses a version that EKS does not offer, before the first minor on the way there.
+    async fn check_offered(&self, version: KubernetesVersion) -> Result<(), Failure> {
+        // Who cannot learn it here learns it from the upgrade itself.
+        match self.offered_versions().await? {
+            Some(offered) if !offered.contains(&version.to_string()) => Err(Failure::new(
+                ErrorKind::InvalidConfig,
+                format!("EKS does not offer Kubernetes {version}, only {}; nothing was upgraded", offered.join(", ")),
+            )),
+            Some(_) | None => Ok(()),
         }
-        let offered = offered.join(", ");
-        Err(Failure::new(
-            ErrorKind::InvalidConfig,
-            format!("EKS does not offer Kubernetes {version}, only {offered}; nothing was upgraded"),
-        ))
     }
 
     /// Sends one change. `token` makes that a request which is sent twice counts once.

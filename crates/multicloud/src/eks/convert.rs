@@ -77,6 +77,7 @@ pub(crate) fn observed(
     let (status, reason) = environment_status(cluster, &groups, addons.as_ref());
 
     Ok(Observed {
+        region: Some(region.clone()),
         id: EnvironmentId::Eks { account, region, name: name.clone() },
         // A cluster of the same name has the same ARN, but not the same birth. Whole seconds, because the reply has a
         // fraction that is not exact in binary.

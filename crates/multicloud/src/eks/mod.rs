@@ -195,54 +195,74 @@ impl Backend for Eks {
             zones: false,
             pod_cidr: false,
             disk_size: true,
-            drain_timeout: false,
+            // When a pool is replaced or removed, which is ours to do. In an upgrade EKS gives pods fifteen minutes, fixed:
+            // https://docs.aws.amazon.com/eks/latest/userguide/managed-node-update-behavior.html
+            drain_timeout: true,
             deletion_protection: true,
             parallel_steps: PARALLEL_STEPS,
         }
     }
 
     fn validate(&self, desired: &EnvironmentSpec) -> Vec<Violation> {
-        match &desired.cloud {
-            CloudSpec::Eks(eks) => validate::validate(desired, eks),
-            CloudSpec::Memory(_) => vec![other_cloud(desired)],
-        }
+        let CloudSpec::Eks(eks) = &desired.cloud else { return vec![desired.wrong_backend(BackendKind::Eks)] };
+        validate::validate(desired, eks)
     }
 
     fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Vec<Difference> {
-        match (&observed.cloud, &desired.cloud) {
-            (CloudObserved::Eks(found), CloudSpec::Eks(eks)) => plan::differences(observed, found, desired, eks),
-            (CloudObserved::Memory(_), _) | (_, CloudSpec::Memory(_)) => vec![Difference {
+        let (CloudObserved::Eks(found), CloudSpec::Eks(eks)) = (&observed.cloud, &desired.cloud) else {
+            return vec![Difference {
                 path: FieldPath::of("cloud"),
                 observed: observed.id.backend().to_string(),
                 desired: desired.cloud.backend().to_string(),
-            }],
-        }
+            }];
+        };
+        plan::differences(observed, found, desired, eks)
     }
 
     fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
-        let found = match observed.map(|observed| (observed, &observed.cloud)) {
-            Some((observed, CloudObserved::Eks(found))) => Some((observed, found)),
-            Some((observed, CloudObserved::Memory(_))) => {
-                return Err(Error::new(ErrorKind::InvalidConfig, BackendKind::Eks, "plan", &observed.id));
+        let found = match observed {
+            Some(observed) => {
+                let CloudObserved::Eks(found) = &observed.cloud else {
+                    return Err(Error::new(ErrorKind::InvalidConfig, BackendKind::Eks, "plan", &observed.id));
+                };
+                Some((observed, found))
             }
             None => None,
         };
-        let eks = match desired.map(|desired| (desired, &desired.cloud)) {
-            Some((desired, CloudSpec::Eks(eks))) => Some((desired, eks)),
-            Some((desired, CloudSpec::Memory(_))) => {
-                return Err(plan_error(&desired.name, plan::Unplannable::Violation(other_cloud(desired))));
+        let eks = match desired {
+            Some(desired) => {
+                let CloudSpec::Eks(eks) = &desired.cloud else {
+                    let violation = desired.wrong_backend(BackendKind::Eks);
+                    return Err(plan_error(&desired.name, plan::Unplannable::Violation(violation)));
+                };
+                Some((desired, eks))
             }
             None => None,
         };
-        match (found, eks) {
-            (None, None) => Ok(Vec::new()),
-            (Some((observed, found)), None) => Ok(plan::delete(observed, found)),
-            (None, Some((desired, eks))) => {
-                plan::create(desired, eks).map_err(|unplannable| plan_error(&desired.name, unplannable))
-            }
-            (Some((observed, found)), Some((desired, eks))) => plan::update(observed, found, desired, eks)
-                .map_err(|unplannable| plan_error(&desired.name, unplannable)),
-        }
+        let steps = match (found, eks) {
+            (None, None) => return Ok(Vec::new()),
+            (Some((observed, found)), None) => return Ok(plan::delete(observed, found)),
+            (None, Some((desired, eks))) => (desired, plan::create(desired, eks)),
+            (Some((observed, found)), Some((desired, eks))) => (desired, plan::update(observed, found, desired, eks)),
+        };
+        let (desired, steps) = steps;
+        steps.map_err(|unplannable| plan_error(&desired.name, unplannable))
+    }
+
+    /// EKS itself tells its versions only; machine types and zones are of EC2, which nothing else here needs.
+    async fn check_offer(&self, desired: &EnvironmentSpec) -> Result<Vec<Violation>> {
+        let Some(region) = &desired.region else { return Ok(Vec::new()) };
+        let offered = async { self.session(region).await?.offered_versions().await };
+        let offered = offered.await.map_err(|failure| failure.of("check_offer", &desired.name))?;
+        let version = desired.kubernetes.version;
+        Ok(match offered {
+            Some(offered) if !offered.contains(&version.to_string()) => vec![Violation::new(
+                FieldPath::of("kubernetes.version"),
+                format!("EKS does not offer Kubernetes {version} in {region}"),
+                format!("use one of {}", offered.join(", ")),
+            )],
+            Some(_) | None => Vec::new(),
+        })
     }
 
     async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId> {
@@ -299,11 +319,11 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn of(id: &'a EnvironmentId) -> Result<Self> {
-        match id {
-            EnvironmentId::Eks { account, region, name } => Ok(Self { account, region, name }),
-            EnvironmentId::Memory { .. } => Err(Error::new(ErrorKind::InvalidConfig, BackendKind::Eks, "locate", id)
-                .with_source("the id is not one of an EKS environment")),
-        }
+        let EnvironmentId::Eks { account, region, name } = id else {
+            return Err(Error::new(ErrorKind::InvalidConfig, BackendKind::Eks, "locate", id)
+                .with_source("the id is not one of an EKS environment"));
+        };
+        Ok(Self { account, region, name })
     }
 
     fn check_account(&self, found: &AccountId) -> Result<(), Failure> {
@@ -545,11 +565,6 @@ fn plan_error(name: &EnvironmentName, unplannable: plan::Unplannable) -> Error {
         plan::Unplannable::Violation(violation) => error(ErrorKind::InvalidConfig).with_source(violation),
         plan::Unplannable::Failed(_) => error(ErrorKind::OperationFailed).with_source(unplannable),
     }
-}
-
-fn other_cloud(desired: &EnvironmentSpec) -> Violation {
-    let backend = desired.cloud.backend();
-    Violation::new(FieldPath::of(backend.as_str()), "this is not an EKS environment", "use the eks block")
 }
 
 fn validate_region() -> Violation {

@@ -176,10 +176,6 @@ fn node_pool(name: &PoolName, pool: &PoolSpec, found: &mut Violations) {
             format!("remove it, and name subnets of these zones in eks.node_groups[{:?}].subnet_ids", name.as_str()),
         );
     }
-    if pool.drain_timeout.is_some() {
-        // Fifteen minutes, fixed: https://docs.aws.amazon.com/eks/latest/userguide/managed-node-update-behavior.html
-        found.at(at("drain_timeout"), "EKS gives pods fifteen minutes, which cannot be changed", "remove it");
-    }
     if pool.disk_size_gb == Some(0) {
         found.at(at("disk_size_gb"), "a disk needs a size", "set it to at least 1, or remove it");
     }
@@ -373,7 +369,6 @@ mod tests {
             let mut pool = spec.node_pools.values().next().unwrap().clone();
             pool.size = PoolSize::Autoscale { min: 0, max: 0 };
             pool.zones = ["us-east-1a".to_owned()].into();
-            pool.drain_timeout = Some(std::time::Duration::from_secs(60));
             pool.disk_size_gb = Some(0);
             pool.max_surge = Some(MaxSurge::Count(101));
             let long = format!("{}/key", "a".repeat(60));
@@ -386,7 +381,6 @@ mod tests {
             node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"]: the name has 55 characters, more than 54; use a shorter one
             node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].autoscale.max: EKS takes no maximum of 0; set it to at least 1
             node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].zones: EKS places nodes by subnets, not by zones; remove it, and name subnets of these zones in eks.node_groups["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].subnet_ids
-            node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].drain_timeout: EKS gives pods fifteen minutes, which cannot be changed; remove it
             node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].disk_size_gb: a disk needs a size; set it to at least 1, or remove it
             node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].max_surge: EKS takes at most 100 nodes at a time, not 101; use at most 100, or a percentage
             node_pools["ppppppppppppppppppppppppppppppppppppppppppppppppppppppp"].labels["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/key"]: the key has 64 characters; use at most 63, prefix included

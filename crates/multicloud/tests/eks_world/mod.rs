@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use multicloud::backend::{Backend, Capabilities, Difference};
+use multicloud::backend::Backend;
 use multicloud::conformance::World;
 use multicloud::eks::{AwsSettings, Eks, EksSpec};
 use multicloud::environment::{
-    CloudSpec, EnvironmentSpec, KubernetesSpec, NetworkSpec, Observed, PoolMode, PoolSize, PoolSpec, Role, Violation,
+    CloudSpec, EnvironmentSpec, KubernetesSpec, NetworkSpec, PoolMode, PoolSize, PoolSpec, Role,
 };
 use multicloud::memory::{Disturbance, Fault, FaultOn};
 use multicloud::{
-    Action, Clock, ClusterAccess, EnvironmentId, ErrorKind, IdempotencyToken, KubernetesVersion, Operation, PoolName,
-    Progress, Result, Secret, Step, Subject,
+    Action, Clock, EnvironmentId, ErrorKind, IdempotencyToken, KubernetesVersion, Layer, Operation, PoolName, Result,
+    Secret, Step, Subject,
 };
 use multicloud_simulator::fault::FaultPlan;
 use multicloud_simulator::journal::Entry;
@@ -248,49 +248,13 @@ struct InOrder {
 }
 
 #[async_trait]
-impl Backend for InOrder {
-    fn kind(&self) -> multicloud::BackendKind {
-        self.inner.kind()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn validate(&self, desired: &EnvironmentSpec) -> Vec<Violation> {
-        self.inner.validate(desired)
-    }
-
-    fn differences(&self, observed: &Observed, desired: &EnvironmentSpec) -> Vec<Difference> {
-        self.inner.differences(observed, desired)
-    }
-
-    fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
-        self.inner.plan(observed, desired)
-    }
-
-    async fn locate(&self, desired: &EnvironmentSpec) -> Result<EnvironmentId> {
-        self.inner.locate(desired).await
-    }
-
-    async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
-        self.inner.read(id).await
+impl Layer for InOrder {
+    fn inner(&self) -> &dyn Backend {
+        &self.inner
     }
 
     async fn begin(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
         let _turn = self.turn.lock().await;
         self.inner.begin(id, step, token).await
-    }
-
-    async fn poll(&self, operation: &Operation) -> Result<Progress> {
-        self.inner.poll(operation).await
-    }
-
-    async fn find_running(&self, id: &EnvironmentId) -> Result<Vec<Operation>> {
-        self.inner.find_running(id).await
-    }
-
-    async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {
-        self.inner.access(id).await
     }
 }

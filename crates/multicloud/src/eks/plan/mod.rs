@@ -15,12 +15,18 @@ use super::spec::{
     ObservedGroup,
 };
 use crate::backend::Difference;
+use crate::drain;
 use crate::environment::{
     ENVIRONMENT_TAG, EnvironmentSpec, FieldPath, KubernetesVersion, OWNER_TAG, Observed, Ownership, PoolMode, PoolName,
-    PoolSize, PoolSpec, Status, Taint, Violation,
+    PoolSize, PoolSpec, Region, Status, Taint, Violation,
 };
 use crate::error::ServerText;
-use crate::operation::{Action, Change, Step, Subject};
+use crate::operation::{Action, Change, NodeDrain, Stages, Step, Subject, WhenUnreachable};
+use crate::upgrade::{self, PoolVersion, Upgrade};
+
+/// The label by which the nodes of a group are known, with the group's name
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html>).
+const GROUP_LABEL: &str = "eks.amazonaws.com/nodegroup";
 
 /// Why no steps lead from what is there to what is desired.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +41,7 @@ pub(crate) enum Unplannable {
 
 /// The steps to what is desired.
 pub(crate) fn create(desired: &EnvironmentSpec, eks: &EksSpec) -> Result<Vec<Step>, Unplannable> {
-    let mut plan = Plan::default();
+    let mut plan = Stages::default();
     plan.stage([step(
         Subject::Cluster,
         Action::Create,
@@ -51,14 +57,14 @@ pub(crate) fn create(desired: &EnvironmentSpec, eks: &EksSpec) -> Result<Vec<Ste
     let entries = eks.access_entries.iter().flat_map(|(principal, entry)| create_entry(desired, principal, entry));
     plan.stage(groups.into_iter().chain(entries));
     plan.stage(eks.addons.iter().map(|(name, addon)| create_addon(desired, name, addon)));
-    Ok(plan.steps)
+    Ok(plan.into_steps())
 }
 
 /// The steps to nothing: EKS refuses to delete a cluster that has node groups.
 pub(crate) fn delete(observed: &Observed, eks: &EksObserved) -> Vec<Step> {
-    let mut plan = Plan::default();
+    let mut plan = Stages::default();
     if observed.status == Status::Deleting {
-        return plan.steps;
+        return plan.into_steps();
     }
     plan.stage(eks.node_groups.iter().filter(|(_, group)| group.status != Status::Deleting).map(delete_group));
     let addons = eks
@@ -73,7 +79,7 @@ pub(crate) fn delete(observed: &Observed, eks: &EksObserved) -> Vec<Step> {
         format!("delete cluster {}", observed.id.name()),
         EksChange::DeleteCluster,
     )]);
-    plan.steps
+    plan.into_steps()
 }
 
 /// The steps from one to the other.
@@ -92,7 +98,7 @@ pub(crate) fn update(
         Status::Creating | Status::Active | Status::Updating | Status::Degraded => {}
     }
     let groups = Groups::sort(observed, found, desired, eks);
-    let mut plan = Plan::default();
+    let mut plan = Stages::default();
 
     // The mark of the cluster comes after those of its groups: a marked cluster is one whose parts are all marked.
     plan.stage(groups.kept.iter().flat_map(|kept| {
@@ -120,10 +126,10 @@ pub(crate) fn update(
         .map(|(name, pool)| create_group(desired, eks, name, pool, &groups.taken))
         .collect::<Result<_, _>>()?;
     plan.stage(created);
-    plan.stage(groups.superfluous.iter().copied().map(delete_group));
+    plan.stage(groups.superfluous.iter().copied().map(|found| drain_and_delete_group(desired, found)));
     addons(&mut plan, observed, found, desired, eks);
     plan.stage(untagged);
-    Ok(plan.steps)
+    Ok(plan.into_steps())
 }
 
 /// The fields that cannot be changed, and differ.
@@ -143,34 +149,16 @@ pub(crate) fn differences(
             differences.push(Difference { path: FieldPath::of(path), observed, desired });
         }
     };
-    let region = observed.id.region().map(ToString::to_string);
-    compare("region", region.as_deref(), desired.region.as_ref().map(|region| region.as_str()));
+    let region = |region: &Option<Region>| region.as_ref().map(ToString::to_string);
+    compare("region", region(&observed.region).as_deref(), region(&desired.region).as_deref());
     compare("name", Some(observed.id.name().as_str()), Some(desired.name.as_str()));
     compare("eks.role_arn", Some(found.role_arn.as_str()).filter(|role| !role.is_empty()), Some(&eks.role_arn));
     compare("network.service_cidr", observed.network.service_cidr.as_deref(), desired.network.service_cidr.as_deref());
     differences
 }
 
-/// Steps with their stages.
-#[derive(Default)]
-struct Plan {
-    steps: Vec<Step>,
-    stages: u32,
-}
-
-impl Plan {
-    /// Adds steps that may run side by side, after all that was added before.
-    fn stage(&mut self, steps: impl IntoIterator<Item = Step>) {
-        let before = self.steps.len();
-        self.steps.extend(steps.into_iter().map(|step| Step { stage: self.stages, ..step }));
-        if self.steps.len() > before {
-            self.stages += 1;
-        }
-    }
-}
-
 fn step(subject: Subject, action: Action, description: String, change: EksChange) -> Step {
-    Step { stage: 0, subject, action, description, change: Change::Eks(change) }
+    Step { stage: 0, subject, action, description, change: Change::Eks(change), drain: None }
 }
 
 /// The node groups of a cluster, by what is to become of them.
@@ -420,7 +408,7 @@ fn tag(
 /// The settings of a cluster, each in a stage of its own: EKS takes one kind per update, and one update at a time
 /// (terraform-provider-aws, `internal/service/eks/cluster.go`, update).
 fn cluster_settings(
-    plan: &mut Plan,
+    plan: &mut Stages,
     observed: &Observed,
     found: &EksObserved,
     desired: &EnvironmentSpec,
@@ -569,7 +557,7 @@ fn changed_size(group: &ObservedGroup, size: PoolSize) -> Option<GroupSize> {
 /// Versions: the control plane by one minor, then its groups, then the next minor
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html>).
 fn versions(
-    plan: &mut Plan,
+    plan: &mut Stages,
     current: KubernetesVersion,
     desired: &EnvironmentSpec,
     groups: &Groups<'_>,
@@ -589,52 +577,36 @@ fn versions(
     for kept in &groups.kept {
         check_pool_version(kept, current)?;
     }
-    let mut rising: Vec<_> =
-        groups.kept.iter().map(|kept| (kept.pool, kept.name, kept.group.version, goal(kept.spec, target))).collect();
-    // Groups that go anyway are only taken along as far as they must be.
-    let mut going: Vec<_> =
-        groups.superfluous.iter().map(|(name, group)| (&group.pool, name.as_str(), group.version)).collect();
-    let upgrade_group = |pool: &PoolName, name: &str, to: KubernetesVersion| {
-        step(
-            Subject::NodePool(pool.clone()),
-            Action::Upgrade,
-            format!("upgrade node group {name} to {to}"),
-            EksChange::UpgradeGroup { group: name.to_owned(), to, force },
-        )
-    };
-
-    let mut level = current;
-    loop {
-        let behind = rising.iter_mut().filter(|(_, _, version, goal)| *version < level && level <= *goal);
-        plan.stage(behind.map(|(pool, name, version, _)| {
-            *version = level;
-            upgrade_group(pool, name, level)
-        }));
-        if level >= target {
-            return Ok(());
+    let rising = groups.kept.iter().map(|kept| PoolVersion {
+        pool: (kept.pool, kept.name),
+        found: kept.group.version,
+        goal: Some(kept.spec.version.unwrap_or(target)),
+    });
+    let going = groups.superfluous.iter().map(|(name, group)| PoolVersion {
+        pool: (&group.pool, name.as_str()),
+        found: group.version,
+        goal: None,
+    });
+    let pools: Vec<_> = rising.chain(going).collect();
+    for upgrade in upgrade::path(current, target, &pools) {
+        match upgrade {
+            Upgrade::ControlPlane { from, to } => plan.stage([step(
+                Subject::Cluster,
+                Action::Upgrade,
+                format!("upgrade control plane from {from} to {to}"),
+                EksChange::UpgradeCluster { to, goal: target, force },
+            )]),
+            Upgrade::Pools { pools, to } => plan.stage(pools.into_iter().map(|(pool, name)| {
+                step(
+                    Subject::NodePool(pool.clone()),
+                    Action::Upgrade,
+                    format!("upgrade node group {name} to {to}"),
+                    EksChange::UpgradeGroup { group: name.to_owned(), to, force },
+                )
+            })),
         }
-        let next = level.next();
-        let too_old = |version: KubernetesVersion| {
-            next.minors_ahead_of(version).is_some_and(|behind| behind > EnvironmentSpec::MAX_POOL_SKEW)
-        };
-        let behind = going.iter_mut().filter(|(_, _, version)| too_old(*version));
-        plan.stage(behind.map(|(pool, name, version)| {
-            *version = level;
-            upgrade_group(pool, name, level)
-        }));
-        plan.stage([step(
-            Subject::Cluster,
-            Action::Upgrade,
-            format!("upgrade control plane from {level} to {next}"),
-            EksChange::UpgradeCluster { to: next, goal: target, force },
-        )]);
-        level = next;
     }
-}
-
-/// The version that a pool is to have at last.
-fn goal(pool: &PoolSpec, target: KubernetesVersion) -> KubernetesVersion {
-    pool.version.unwrap_or(target)
+    Ok(())
 }
 
 /// A group takes the control plane's version or keeps its own; EKS's words for anything else are "Nodegroup Kubernetes
@@ -698,9 +670,6 @@ fn create_group(
     ))
 }
 
-/// EKS drains each node of a group that is deleted, and after five minutes ends it, whatever is still on it. A budget that
-/// lets no pod go for longer than that is not heeded
-/// (<https://docs.aws.amazon.com/eks/latest/userguide/delete-managed-node-group.html>). Its successor is up by then.
 fn delete_group((name, group): (&String, &ObservedGroup)) -> Step {
     step(
         Subject::NodePool(group.pool.clone()),
@@ -708,6 +677,21 @@ fn delete_group((name, group): (&String, &ObservedGroup)) -> Step {
         format!("delete node group {name}"),
         EksChange::DeleteGroup { group: name.clone() },
     )
+}
+
+/// EKS drains each node of a group that is deleted, and after five minutes ends it, whatever is still on it
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/delete-managed-node-group.html>). So its pods are moved first, for as
+/// long as their budgets take; its successor is up by then. Where Kubernetes is out of our reach, EKS does what it does.
+fn drain_and_delete_group(desired: &EnvironmentSpec, found: (&String, &ObservedGroup)) -> Step {
+    let (name, group) = found;
+    let wanted = desired.node_pools.get(&group.pool).and_then(|pool| pool.drain_timeout);
+    let drain = NodeDrain {
+        label: GROUP_LABEL.to_owned(),
+        value: name.clone(),
+        timeout: wanted.unwrap_or(drain::DEFAULT_TIMEOUT),
+        unreachable: WhenUnreachable::Proceed,
+    };
+    Step { drain: Some(drain), ..delete_group(found) }
 }
 
 fn create_addon(desired: &EnvironmentSpec, name: &str, addon: &AddonSpec) -> Step {
@@ -722,7 +706,7 @@ fn delete_addon(name: &str, addon: &ObservedAddon) -> Step {
     step(Subject::Addon(name.to_owned()), Action::Delete, format!("delete add-on {name}"), change)
 }
 
-fn addons(plan: &mut Plan, observed: &Observed, found: &EksObserved, desired: &EnvironmentSpec, eks: &EksSpec) {
+fn addons(plan: &mut Stages, observed: &Observed, found: &EksObserved, desired: &EnvironmentSpec, eks: &EksSpec) {
     let none = BTreeMap::new();
     let there = found.addons.as_ref().unwrap_or(&none);
     let unwanted = |name: &str, addon: &ObservedAddon| {
@@ -802,7 +786,7 @@ fn create_entry(desired: &EnvironmentSpec, principal: &str, entry: &AccessEntryS
     steps
 }
 
-fn access_entries(plan: &mut Plan, observed: &Observed, found: &EksObserved, desired: &EnvironmentSpec, eks: &EksSpec) {
+fn access_entries(plan: &mut Stages, observed: &Observed, found: &EksObserved, desired: &EnvironmentSpec, eks: &EksSpec) {
     let none = BTreeMap::new();
     let there = found.access_entries.as_ref().unwrap_or(&none);
     let wanted = eks.access_entries.iter().flat_map(|(principal, wanted)| match there.get(principal) {

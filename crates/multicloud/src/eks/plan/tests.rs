@@ -164,6 +164,7 @@ fn new_world(new: &NewCluster) -> (Observed, EksObserved) {
     };
     let observed = Observed {
         id: "eks/123456789012/us-east-1/prod".parse().unwrap(),
+        region: Some("us-east-1".parse().unwrap()),
         uid: "1".to_owned(),
         status: Status::Active,
         status_reason: None,
