@@ -4,6 +4,8 @@
 //! No pool is ever ahead of the control plane, and none falls further behind than
 //! [`EnvironmentSpec::MAX_POOL_SKEW`] (<https://kubernetes.io/releases/version-skew-policy/>, and the clouds' own pages).
 
+use std::collections::BTreeMap;
+
 use crate::environment::{EnvironmentSpec, KubernetesVersion};
 
 /// A pool's version, and what it is to become.
@@ -28,7 +30,7 @@ pub(crate) enum Upgrade<K> {
         /// The version after.
         to: KubernetesVersion,
     },
-    /// These pools, to the control plane's version.
+    /// These pools, to the control plane's version, or an older one where that is theirs.
     Pools {
         /// The pools.
         pools: Vec<K>,
@@ -47,37 +49,35 @@ pub(crate) fn path<K: Copy>(
     let mut path = Vec::new();
     let mut level = current;
     loop {
-        raise(&mut path, &mut pools, level, |pool| pool.goal.is_some_and(|goal| level <= goal));
+        raise(&mut path, &mut pools, |pool| pool.goal.map(|goal| goal.min(level)));
         if level >= target {
             return path;
         }
         let next = level.next();
-        raise(&mut path, &mut pools, level, |pool| {
+        raise(&mut path, &mut pools, |pool| {
             let behind = next.minors_ahead_of(pool.found);
-            pool.goal.is_none() && behind.is_some_and(|behind| behind > EnvironmentSpec::MAX_POOL_SKEW)
+            let too_far = behind.is_some_and(|behind| behind > EnvironmentSpec::MAX_POOL_SKEW);
+            (pool.goal.is_none() && too_far).then_some(level)
         });
         path.push(Upgrade::ControlPlane { from: level, to: next });
         level = next;
     }
 }
 
-/// Takes those pools that are behind, and meant, to a version.
+/// Takes those pools that are behind what is wanted of them there, the oldest version first.
 fn raise<K: Copy>(
     path: &mut Vec<Upgrade<K>>,
     pools: &mut [PoolVersion<K>],
-    to: KubernetesVersion,
-    is_meant: impl Fn(&PoolVersion<K>) -> bool,
+    wanted: impl Fn(&PoolVersion<K>) -> Option<KubernetesVersion>,
 ) {
-    let behind = pools.iter_mut().filter(|pool| pool.found < to && is_meant(pool));
-    let raised: Vec<K> = behind
-        .map(|pool| {
+    let mut raised: BTreeMap<KubernetesVersion, Vec<K>> = BTreeMap::new();
+    for pool in pools {
+        if let Some(to) = wanted(pool).filter(|to| pool.found < *to) {
             pool.found = to;
-            pool.pool
-        })
-        .collect();
-    if !raised.is_empty() {
-        path.push(Upgrade::Pools { pools: raised, to });
+            raised.entry(to).or_default().push(pool.pool);
+        }
     }
+    path.extend(raised.into_iter().map(|(to, pools)| Upgrade::Pools { pools, to }));
 }
 
 #[cfg(test)]
@@ -161,7 +161,7 @@ mod tests {
                         control_plane = to;
                     }
                     Upgrade::Pools { pools, to } => {
-                        proptest::prop_assert_eq!(to, control_plane);
+                        proptest::prop_assert!(to <= control_plane);
                         for pool in pools {
                             proptest::prop_assert!(versions[pool] < to);
                             versions[pool] = to;
@@ -174,8 +174,8 @@ mod tests {
                 }
             }
             proptest::prop_assert_eq!(control_plane, at(target));
-            for (pool, version) in pools.iter().zip(&versions).filter(|(pool, _)| pool.goal.is_some_and(|goal| goal >= at(current))) {
-                proptest::prop_assert_eq!(Some(*version), pool.goal);
+            for (pool, version) in pools.iter().zip(&versions) {
+                proptest::prop_assert!(pool.goal.is_none_or(|goal| goal == *version));
             }
         }
     }
