@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::harness::{
-    ADDRESS, Cli, Configuration, Kubernetes, Simulator, Workspace, kubernetes_provider, with_each_cli,
-};
+use crate::harness::{ADDRESS, Cli, Configuration, Simulator, Workspace, kubernetes_provider, with_each_cli};
+use crate::testbed::Kubernetes;
 
 with_each_cli!(kube_apiserver_in_one_apply);
 

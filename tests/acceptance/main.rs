@@ -5,6 +5,8 @@
 #![expect(clippy::print_stderr, reason = "a failed test shows how far it came")]
 
 mod harness;
+#[path = "../testbed/mod.rs"]
+mod testbed;
 
 mod bad_input;
 mod by_hand;

@@ -123,15 +123,17 @@ pub enum DrainError {
 pub struct Blocked {
     nodes: String,
     waited: Duration,
+    /// What can be raised for more time.
+    limit: &'static str,
     /// Namespaces and names by what was in the way.
     pods: BTreeMap<String, Vec<String>>,
 }
 
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nodes, waited, pods } = self;
+        let Self { nodes, waited, limit, pods } = self;
         let count: usize = pods.values().map(Vec::len).sum();
-        let waited = Duration::from_secs(waited.as_secs());
+        let waited = Duration::from_secs(waited.as_secs_f64().round() as u64);
         write!(f, "after {waited:?} pods are still on the {nodes}")?;
         let mut named = 0;
         for (why, pods) in pods {
@@ -144,7 +146,7 @@ impl fmt::Display for Blocked {
         if count > named {
             write!(f, " and {} more", count - named)?;
         }
-        write!(f, "; drain_timeout can be raised; the nodes stay cordoned")
+        write!(f, "; {limit} can be raised; the nodes stay cordoned")
     }
 }
 
@@ -342,7 +344,10 @@ impl Job<'_> {
         for (pod, why) in left {
             pods.entry(why).or_default().push(pod);
         }
-        DrainError::Blocked(Blocked { nodes: self.drain.nodes.to_string(), waited: self.drain.timeout, pods })
+        let Drain { nodes, timeout, .. } = self.drain;
+        // The driver gives less where the run itself would end earlier; asking for access takes some of it, too.
+        let limit = if timeout + nodes.timeout / 10 < nodes.timeout { "the run's timeout" } else { "drain_timeout" };
+        DrainError::Blocked(Blocked { nodes: nodes.to_string(), waited: timeout, limit, pods })
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

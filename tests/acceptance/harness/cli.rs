@@ -4,6 +4,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::testbed::cache_dir;
+
 /// The OpenTofu that `cargo xtask` builds into the cache folder.
 const OPENTOFU_FOLDER: &str = "opentofu-1.12.6";
 
@@ -67,14 +69,6 @@ impl Cli {
         let mut parts = text.split('.').map(|part| part.parse().expect("a version is made of numbers"));
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
     }
-}
-
-/// The folder into which `cargo xtask` fetches tools.
-pub(super) fn cache_dir() -> Option<PathBuf> {
-    let given = env::var_os("MULTICLOUD_CACHE").map(PathBuf::from);
-    given
-        .or_else(|| env::var_os("XDG_CACHE_HOME").map(|dir| PathBuf::from(dir).join("multicloud")))
-        .or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache").join("multicloud")))
 }
 
 fn find_in_path(name: &str) -> Option<PathBuf> {

@@ -11,9 +11,9 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::cli::cache_dir;
 use super::journal::Journal;
 use super::process::wait_for;
+use crate::testbed::cache_dir;
 
 /// The moto that `cargo xtask` installs into the cache folder.
 const MOTO_FOLDER: &str = "moto-5.2.5";

@@ -1,11 +1,10 @@
 //! What the tests run on: a command line, a cloud, a workspace, and ways to look at plans, state and requests.
 
-mod authenticator;
 mod cli;
 mod cloud;
 mod configuration;
 mod journal;
-mod kubernetes;
+mod kubernetes_provider;
 mod plan;
 mod process;
 mod state;
@@ -15,7 +14,7 @@ pub(crate) use cli::Cli;
 pub(crate) use cloud::{Moto, Simulator};
 pub(crate) use configuration::{ADDRESS, Configuration, Pool};
 pub(crate) use journal::Request;
-pub(crate) use kubernetes::{Kubernetes, kubernetes_provider};
+pub(crate) use kubernetes_provider::kubernetes_provider;
 pub(crate) use plan::Plan;
 pub(crate) use process::{Outcome, Running, send, wait_for};
 pub(crate) use state::State;
