@@ -1,12 +1,13 @@
 //! Actions: things done to objects, with progress that the user sees.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::call::Call;
 use crate::diagnostic::Diagnostics;
+use crate::erased::Erased;
 use crate::model::Model;
 use crate::resource::typed;
 use crate::schema::{Schema, Validator};
@@ -72,32 +73,21 @@ pub(crate) trait AnyAction<C>: Send + Sync {
     async fn invoke(&self, call: &Call<C>, config: Value, progress: ActionProgress) -> Result<(), Diagnostics>;
 }
 
-pub(crate) struct ErasedAction<A> {
-    action: A,
-    schema: OnceLock<Schema>,
-}
-
-impl<A> ErasedAction<A> {
-    pub(crate) const fn new(action: A) -> Self {
-        Self { action, schema: OnceLock::new() }
-    }
-}
-
 #[async_trait]
-impl<A: Action> AnyAction<A::Client> for ErasedAction<A> {
+impl<A: Action> AnyAction<A::Client> for Erased<A> {
     fn schema(&self) -> &Schema {
-        self.schema.get_or_init(A::Config::schema)
+        self.schema_or(A::Config::schema)
     }
 
     fn config_validators(&self) -> Vec<Arc<dyn Validator>> {
-        self.action.config_validators()
+        self.offered.config_validators()
     }
 
     async fn plan(&self, call: &Call<A::Client>, config: Value) -> Result<(), Diagnostics> {
-        self.action.plan(call, &typed(config)?).await
+        self.offered.plan(call, &typed(config)?).await
     }
 
     async fn invoke(&self, call: &Call<A::Client>, config: Value, progress: ActionProgress) -> Result<(), Diagnostics> {
-        self.action.invoke(call, typed(config)?, &progress).await
+        self.offered.invoke(call, typed(config)?, &progress).await
     }
 }

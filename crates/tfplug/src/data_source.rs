@@ -1,11 +1,12 @@
 //! Data sources: what Terraform reads and does not manage.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::call::Call;
 use crate::diagnostic::Diagnostics;
+use crate::erased::Erased;
 use crate::model::Model;
 use crate::resource::typed;
 use crate::schema::{Schema, Validator};
@@ -47,35 +48,24 @@ pub(crate) trait AnyDataSource<C>: Send + Sync {
     async fn read(&self, call: &Call<C>, config: Value) -> Result<Value, Diagnostics>;
 }
 
-pub(crate) struct ErasedDataSource<D> {
-    data_source: D,
-    schema: OnceLock<Schema>,
-}
-
-impl<D> ErasedDataSource<D> {
-    pub(crate) const fn new(data_source: D) -> Self {
-        Self { data_source, schema: OnceLock::new() }
-    }
-}
-
 #[async_trait]
-impl<D: DataSource> AnyDataSource<D::Client> for ErasedDataSource<D> {
+impl<D: DataSource> AnyDataSource<D::Client> for Erased<D> {
     fn schema(&self) -> &Schema {
-        self.schema.get_or_init(D::State::schema)
+        self.schema_or(D::State::schema)
     }
 
     fn config_validators(&self) -> Vec<Arc<dyn Validator>> {
-        self.data_source.config_validators()
+        self.offered.config_validators()
     }
 
     fn validate(&self, config: Value, diagnostics: &mut Diagnostics) {
         match typed(config) {
-            Ok(config) => self.data_source.validate(&config, diagnostics),
+            Ok(config) => self.offered.validate(&config, diagnostics),
             Err(errors) => diagnostics.extend(errors),
         }
     }
 
     async fn read(&self, call: &Call<D::Client>, config: Value) -> Result<Value, Diagnostics> {
-        Ok(self.data_source.read(call, typed(config)?).await?.to_value())
+        Ok(self.offered.read(call, typed(config)?).await?.to_value())
     }
 }

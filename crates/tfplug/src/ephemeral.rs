@@ -1,12 +1,13 @@
 //! Ephemeral resources: values that are opened for a run, renewed while it lasts, and in no plan and no state.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
 
 use crate::call::Call;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::erased::Erased;
 use crate::model::Model;
 use crate::resource::typed;
 use crate::schema::{Schema, Validator};
@@ -81,44 +82,33 @@ pub(crate) trait AnyEphemeral<C>: Send + Sync {
     async fn close(&self, call: &Call<C>) -> Result<(), Diagnostics>;
 }
 
-pub(crate) struct ErasedEphemeral<E> {
-    ephemeral: E,
-    schema: OnceLock<Schema>,
-}
-
-impl<E> ErasedEphemeral<E> {
-    pub(crate) const fn new(ephemeral: E) -> Self {
-        Self { ephemeral, schema: OnceLock::new() }
-    }
-}
-
 #[async_trait]
-impl<E: EphemeralResource> AnyEphemeral<E::Client> for ErasedEphemeral<E> {
+impl<E: EphemeralResource> AnyEphemeral<E::Client> for Erased<E> {
     fn schema(&self) -> &Schema {
-        self.schema.get_or_init(E::State::schema)
+        self.schema_or(E::State::schema)
     }
 
     fn config_validators(&self) -> Vec<Arc<dyn Validator>> {
-        self.ephemeral.config_validators()
+        self.offered.config_validators()
     }
 
     fn validate(&self, config: Value, diagnostics: &mut Diagnostics) {
         match typed(config) {
-            Ok(config) => self.ephemeral.validate(&config, diagnostics),
+            Ok(config) => self.offered.validate(&config, diagnostics),
             Err(errors) => diagnostics.extend(errors),
         }
     }
 
     async fn open(&self, call: &Call<E::Client>, config: Value) -> Result<Opened<Value>, Diagnostics> {
-        let opened = self.ephemeral.open(call, typed(config)?).await?;
+        let opened = self.offered.open(call, typed(config)?).await?;
         Ok(Opened { result: opened.result.to_value(), renew_at: opened.renew_at })
     }
 
     async fn renew(&self, call: &Call<E::Client>) -> Result<Option<SystemTime>, Diagnostics> {
-        self.ephemeral.renew(call).await
+        self.offered.renew(call).await
     }
 
     async fn close(&self, call: &Call<E::Client>) -> Result<(), Diagnostics> {
-        self.ephemeral.close(call).await
+        self.offered.close(call).await
     }
 }

@@ -1,7 +1,6 @@
 //! Functions: pure computations that HCL calls as `provider::name::function(…)`.
 
-use std::sync::OnceLock;
-
+use crate::erased::Erased;
 use crate::model::{AttributeType, Model};
 use crate::path::{Path, PathStep};
 use crate::schema::Schema;
@@ -63,25 +62,14 @@ pub(crate) trait AnyFunction: Send + Sync {
     fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError>;
 }
 
-pub(crate) struct ErasedFunction<F> {
-    function: F,
-    parameters: OnceLock<Schema>,
-}
-
-impl<F> ErasedFunction<F> {
-    pub(crate) const fn new(function: F) -> Self {
-        Self { function, parameters: OnceLock::new() }
-    }
-}
-
-impl<F: Function> ErasedFunction<F> {
+impl<F: Function> Erased<F> {
     /// The position of the argument that a path leads into; those of a variadic parameter count one by one.
     fn position(&self, path: &Path) -> Option<usize> {
         let Some((PathStep::Attribute(name), rest)) = path.steps().split_first() else { return None };
-        let attributes = &self.parameters.get()?.block.attributes;
+        let attributes = &self.parameters().block.attributes;
         let at = attributes.iter().position(|attribute| attribute.name == *name)?;
         match rest.first() {
-            Some(PathStep::Index(index)) if self.function.is_variadic() && at + 1 == attributes.len() => {
+            Some(PathStep::Index(index)) if self.offered.is_variadic() && at + 1 == attributes.len() => {
                 Some(at + index)
             }
             _ => Some(at),
@@ -89,17 +77,17 @@ impl<F: Function> ErasedFunction<F> {
     }
 }
 
-impl<F: Function> AnyFunction for ErasedFunction<F> {
+impl<F: Function> AnyFunction for Erased<F> {
     fn summary(&self) -> &'static str {
-        self.function.summary()
+        self.offered.summary()
     }
 
     fn is_variadic(&self) -> bool {
-        self.function.is_variadic()
+        self.offered.is_variadic()
     }
 
     fn parameters(&self) -> &Schema {
-        self.parameters.get_or_init(F::Arguments::schema)
+        self.schema_or(F::Arguments::schema)
     }
 
     fn output(&self) -> Type {
@@ -111,6 +99,6 @@ impl<F: Function> AnyFunction for ErasedFunction<F> {
         let values = attributes.iter().map(|attribute| attribute.name.to_string()).zip(arguments).collect();
         let arguments = F::Arguments::from_value(Value::Object(values), &Path::root())
             .map_err(|error| FunctionError { text: error.message, argument: self.position(&error.path) })?;
-        Ok(self.function.call(arguments)?.encode())
+        Ok(self.offered.call(arguments)?.encode())
     }
 }

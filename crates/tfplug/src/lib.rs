@@ -129,6 +129,7 @@ pub mod check;
 pub mod data_source;
 pub mod diagnostic;
 pub mod ephemeral;
+mod erased;
 pub mod function;
 pub mod list;
 pub mod logging;

@@ -1,12 +1,13 @@
 //! List resources: which objects of a managed resource type exist (`terraform query`).
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::call::Call;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::erased::Erased;
 use crate::model::Model;
 use crate::resource::typed;
 use crate::schema::{Schema, Validator};
@@ -100,25 +101,14 @@ pub(crate) trait AnyList<C>: Send + Sync {
     ) -> Result<(), Diagnostics>;
 }
 
-pub(crate) struct ErasedList<L> {
-    list: L,
-    schema: OnceLock<Schema>,
-}
-
-impl<L> ErasedList<L> {
-    pub(crate) const fn new(list: L) -> Self {
-        Self { list, schema: OnceLock::new() }
-    }
-}
-
 #[async_trait]
-impl<L: ListResource> AnyList<L::Client> for ErasedList<L> {
+impl<L: ListResource> AnyList<L::Client> for Erased<L> {
     fn schema(&self) -> &Schema {
-        self.schema.get_or_init(L::Config::schema)
+        self.schema_or(L::Config::schema)
     }
 
     fn config_validators(&self) -> Vec<Arc<dyn Validator>> {
-        self.list.config_validators()
+        self.offered.config_validators()
     }
 
     async fn list(
@@ -129,6 +119,6 @@ impl<L: ListResource> AnyList<L::Client> for ErasedList<L> {
     ) -> Result<(), Diagnostics> {
         let request =
             ListRequest { config: typed(request.config)?, include_state: request.include_state, limit: request.limit };
-        self.list.list(call, request, &Found { sender, types: std::marker::PhantomData }).await
+        self.offered.list(call, request, &Found { sender, types: std::marker::PhantomData }).await
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::action::{Action, AnyAction, ErasedAction};
+use crate::action::{Action, AnyAction};
 use crate::call::ClientCapabilities;
-use crate::data_source::{AnyDataSource, DataSource, ErasedDataSource};
+use crate::data_source::{AnyDataSource, DataSource};
 use crate::diagnostic::Diagnostics;
-use crate::ephemeral::{AnyEphemeral, EphemeralResource, ErasedEphemeral};
-use crate::function::{AnyFunction, ErasedFunction, Function};
-use crate::list::{AnyList, ErasedList, ListResource};
+use crate::ephemeral::{AnyEphemeral, EphemeralResource};
+use crate::erased::Erased;
+use crate::function::{AnyFunction, Function};
+use crate::list::{AnyList, ListResource};
 use crate::model::Model;
 use crate::resource::{AnyResource, ErasedResource, Resource};
 use crate::schema::Validator;
@@ -110,7 +111,7 @@ impl<C: Send + Sync + 'static> Offers<C> {
     /// Offers a data source.
     pub fn data_source<D: DataSource<Client = C>>(&mut self, data_source: D) -> &mut Self {
         let name = data_source.type_name();
-        if self.data_sources.insert(name, Box::new(ErasedDataSource::new(data_source))).is_some() {
+        if self.data_sources.insert(name, Box::new(Erased::new(data_source))).is_some() {
             self.repeated.push(name);
         }
         self
@@ -119,7 +120,7 @@ impl<C: Send + Sync + 'static> Offers<C> {
     /// Offers an ephemeral resource.
     pub fn ephemeral_resource<E: EphemeralResource<Client = C>>(&mut self, ephemeral: E) -> &mut Self {
         let name = ephemeral.type_name();
-        if self.ephemeral_resources.insert(name, Box::new(ErasedEphemeral::new(ephemeral))).is_some() {
+        if self.ephemeral_resources.insert(name, Box::new(Erased::new(ephemeral))).is_some() {
             self.repeated.push(name);
         }
         self
@@ -128,7 +129,7 @@ impl<C: Send + Sync + 'static> Offers<C> {
     /// Offers a function.
     pub fn function<F: Function>(&mut self, function: F) -> &mut Self {
         let name = function.name();
-        if self.functions.insert(name, Box::new(ErasedFunction::new(function))).is_some() {
+        if self.functions.insert(name, Box::new(Erased::new(function))).is_some() {
             self.repeated.push(name);
         }
         self
@@ -137,7 +138,7 @@ impl<C: Send + Sync + 'static> Offers<C> {
     /// Offers to list the objects of a managed resource that exist.
     pub fn list_resource<L: ListResource<Client = C>>(&mut self, list: L) -> &mut Self {
         let name = list.type_name();
-        if self.list_resources.insert(name, Box::new(ErasedList::new(list))).is_some() {
+        if self.list_resources.insert(name, Box::new(Erased::new(list))).is_some() {
             self.repeated.push(name);
         }
         self
@@ -146,7 +147,7 @@ impl<C: Send + Sync + 'static> Offers<C> {
     /// Offers an action.
     pub fn action<A: Action<Client = C>>(&mut self, action: A) -> &mut Self {
         let name = action.type_name();
-        if self.actions.insert(name, Box::new(ErasedAction::new(action))).is_some() {
+        if self.actions.insert(name, Box::new(Erased::new(action))).is_some() {
             self.repeated.push(name);
         }
         self

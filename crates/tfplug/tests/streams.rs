@@ -30,6 +30,9 @@ struct Filter {
 
 struct Birds;
 
+/// The size of a flock whose list goes on whether anybody listens or not.
+const DEAF: i64 = 500;
+
 #[async_trait]
 impl Resource for Birds {
     type Client = ();
@@ -83,9 +86,12 @@ impl ListResource for Birds {
             let bird = Bird { ring: ring.into() };
             let state = request.include_state.then(|| bird.clone());
             let listed = Listed { display_name: format!("bird {ring}"), identity: bird, state, warnings: Vec::new() };
-            if !found.send(listed).await {
+            if !found.send(listed).await && size != DEAF {
                 return Ok(());
             }
+        }
+        if size == DEAF {
+            std::future::pending::<()>().await;
         }
         if size == 13 {
             return Err(Diagnostic::error("Unable to count", "The birds flew off.").into());
@@ -170,6 +176,11 @@ async fn the_limit_ends_the_list_and_an_error_ends_it_last() {
     let events = list(13, 100, false).await;
     assert_eq!(events.len(), 14);
     assert_eq!(events[13].diagnostic[0].summary, "Unable to count");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_does_not_listen_is_ended() {
+    assert_eq!(list(DEAF, 7, false).await.len(), 7);
 }
 
 async fn invoke(size: i64) -> (Vec<String>, Vec<wire::Diagnostic>) {

@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::function::FunctionError;
 use crate::proto::tfplugin6 as wire;
 use crate::provider::Provider;
-use crate::schema::{SchemaError, SchemaUse, check_descriptions, check_provider_schemas};
+use crate::schema::{Schema, SchemaError, SchemaUse, check_descriptions, check_provider_schemas};
 use crate::value::{Type, Value};
 
 /// The largest answer to GetProviderSchema that core takes.
@@ -55,6 +55,12 @@ impl<P: Provider> Inner<P> {
 
     /// What is wrong with the schemas; in a released provider nothing is.
     pub(super) fn schema_errors(&self) -> Vec<SchemaError> {
+        let mut errors = check_provider_schemas(self.each_schema());
+        errors.extend(check_descriptions(self.each_schema()));
+        errors
+    }
+
+    fn each_schema(&self) -> Vec<(SchemaUse, &str, &Schema)> {
         let offers = self.offers();
         let mut schemas = vec![(SchemaUse::Provider, "provider", self.config_schema())];
         for (name, resource) in &offers.resources {
@@ -72,9 +78,7 @@ impl<P: Provider> Inner<P> {
                 .iter()
                 .map(|(name, of)| (SchemaUse::Function { is_variadic: of.is_variadic() }, *name, of.parameters())),
         );
-        let mut errors = check_provider_schemas(schemas.iter().copied());
-        errors.extend(check_descriptions(schemas));
-        errors
+        schemas
     }
 
     pub(super) fn schemas(&self) -> Result<wire::get_provider_schema::Response, Diagnostics> {
@@ -82,7 +86,8 @@ impl<P: Provider> Inner<P> {
         let repeated = offers.repeated.iter().map(|name| {
             Diagnostic::error("Offered twice", format!("{name} is offered twice. This is a bug of the provider."))
         });
-        let broken = self.schema_errors().into_iter().map(|error| {
+        // Core trips over broken rules; descriptions that lack are for the provider's own tests to find.
+        let broken = check_provider_schemas(self.each_schema()).into_iter().map(|error| {
             Diagnostic::error("Invalid schema", format!("{error}. This is a bug of the provider: please report it."))
         });
         let errors: Diagnostics = repeated.chain(broken).collect();

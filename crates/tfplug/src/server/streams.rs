@@ -1,7 +1,8 @@
 //! The calls that answer in streams: list resources and actions.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use tokio::sync::mpsc;
@@ -26,6 +27,9 @@ pub(crate) type Stream<T> = Pin<Box<dyn futures::Stream<Item = Result<T, Status>
 
 /// How many answers may wait for core to take them: enough to keep both sides busy.
 const WAITING_MAX: usize = 64;
+
+/// What a handler of a list gets to come to its end once nobody listens any more. Then it is dropped.
+const LIST_GRACE: Duration = Duration::from_secs(2);
 
 /// Answers the objects that exist, one event each; an error ends the stream.
 pub(super) fn list<P: Provider>(
@@ -60,7 +64,8 @@ async fn send_objects<P: Provider>(
     let (sender, mut found) = mpsc::channel(1);
     let wanted = ListRequest { config, include_state: request.include_resource_object, limit };
     let listing = list.list(&call, wanted, sender);
-    let forwarding = async {
+    let unheard = CancellationToken::new();
+    let forwarding = async move {
         let mut sent = 0;
         while sent < limit || limit == 0 {
             let listed = tokio::select! {
@@ -74,9 +79,20 @@ async fn send_objects<P: Provider>(
             }
             sent += 1;
         }
-        // Dropping the receiver tells the handler that nobody listens any more.
-        drop(found);
         Ok::<(), Diagnostics>(())
+    };
+    let forwarding = async {
+        let forwarded = forwarding.await;
+        unheard.cancel();
+        forwarded
+    };
+    let listing = async {
+        let mut listing = pin!(listing);
+        tokio::select! {
+            listed = &mut listing => return listed,
+            () = unheard.cancelled() => {}
+        }
+        tokio::time::timeout(LIST_GRACE, listing).await.unwrap_or(Ok(()))
     };
     let (listed, forwarded) = tokio::join!(listing, forwarding);
     forwarded.and(listed)
