@@ -11,6 +11,7 @@ use crate::azure::Azure;
 use crate::clock::Moment;
 use crate::eks::Eks;
 use crate::fault::{Course, ReplyFault};
+use crate::google::Google;
 use crate::kubernetes::ApiServer;
 use crate::nodes::SimulatedNode;
 use crate::random::Random;
@@ -22,17 +23,20 @@ pub enum CloudKind {
     Eks,
     /// Azure Resource Manager with AKS, and its login.
     Azure,
+    /// Google Kubernetes Engine, with Compute Engine, Service Usage and what hands out tokens.
+    Google,
 }
 
 impl CloudKind {
     /// Every cloud.
-    pub const ALL: &[CloudKind] = &[CloudKind::Eks, CloudKind::Azure];
+    pub const ALL: &[CloudKind] = &[CloudKind::Eks, CloudKind::Azure, CloudKind::Google];
 
     /// What exists there without being made: accounts, networks, roles, versions.
     pub fn inventory(self) -> String {
         match self {
             CloudKind::Eks => crate::eks::inventory(),
             CloudKind::Azure => crate::azure::inventory(),
+            CloudKind::Google => crate::google::inventory(),
         }
     }
 
@@ -41,6 +45,7 @@ impl CloudKind {
         match self {
             CloudKind::Eks => crate::eks::operations(),
             CloudKind::Azure => crate::azure::operations(),
+            CloudKind::Google => crate::google::operations(),
         }
     }
 
@@ -48,6 +53,7 @@ impl CloudKind {
         match self {
             CloudKind::Eks => Box::new(Eks::new(api_server.clone())),
             CloudKind::Azure => Box::new(Azure::new(api_server.clone())),
+            CloudKind::Google => Box::new(Google::new(api_server.clone())),
         }
     }
 }

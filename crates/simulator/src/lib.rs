@@ -31,6 +31,7 @@ mod cloud;
 mod eks;
 mod engine;
 pub mod fault;
+mod google;
 pub mod journal;
 pub mod kubernetes;
 mod nodes;
@@ -261,7 +262,10 @@ impl Running {
     /// `/access-entries/<principal ARN, percent-encoded>`; the document has the form that Describe answers with. For Azure
     /// it is `<subscription>/groups/<resource group>`, then also `/clusters/<name>` and below that `/agentPools/<name>`,
     /// with a document of the form that GET answers with; and `<subscription>/providers/<namespace>` with a
-    /// `registrationState`.
+    /// `registrationState`. For Google it is `<project>/<location>/clusters/<name>`, then also `/nodePools/<name>`, with a
+    /// document of the form that the API shows; below a pool `/instanceGroupManagers/<zone>` with `{"targetSize": 5}`, as an
+    /// autoscaler sets it; and below a cluster `/operations/<name>` with `{"operationType": "UPGRADE_MASTER", "seconds":
+    /// 600}` (and `nodePool`), which GKE began by itself.
     ///
     /// # Errors
     /// When the path names no such kind of object, or what it belongs to does not exist.

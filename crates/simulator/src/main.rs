@@ -73,7 +73,8 @@ On every endpoint, under /_simulator/: GET world, GET journal, POST reset, POST 
   POST advance {\"seconds\": N}, and behind the service's back PUT (a document to merge) and DELETE
   world/eks/<account>/<region>/clusters/<name>[/nodegroups/<name> | /addons/<name> | /access-entries/<ARN, encoded>]
   world/azure/<subscription>/groups/<resource group>[/clusters/<name>[/agentPools/<name>]]
-  world/azure/<subscription>/providers/<namespace>";
+  world/azure/<subscription>/providers/<namespace>
+  world/google/<project>/<location>/clusters/<name>[/nodePools/<name>[/instanceGroupManagers/<zone>] | /operations/<name>]";
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {

@@ -174,6 +174,9 @@ mod tests {
         let place = |name| Place::find(name).map(|place| (place.is_zone(), place.default_zones().join(" ")));
         assert_eq!(place("us-east1"), Some((false, "us-east1-b us-east1-c us-east1-d".into())));
         assert_eq!(place("us-central1-f"), Some((true, "us-central1-f".into())));
-        assert_eq!((place("us-east1-a"), place("us-east12"), place("us-east1-bc"), place("")), (None, None, None, None));
+        assert_eq!(
+            (place("us-east1-a"), place("us-east12"), place("us-east1-bc"), place("")),
+            (None, None, None, None)
+        );
     }
 }

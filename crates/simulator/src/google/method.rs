@@ -25,6 +25,18 @@ impl Service {
             Service::Credentials => "iamcredentials.googleapis.com",
         }
     }
+
+    /// Requests per minute and project, by the services' quota pages: GKE's API 3000, Compute's reads 1500, Service Usage
+    /// 240.
+    pub(super) fn per_minute(self) -> u32 {
+        match self {
+            Service::Container => 3000,
+            Service::Compute => 1500,
+            Service::ServiceUsage => 240,
+            // No page names one that provisioning could reach.
+            Service::Credentials => 60_000,
+        }
+    }
 }
 
 macro_rules! methods {
@@ -164,8 +176,20 @@ mod tests {
         for (endpoint, verb, path, name, labels) in [
             ("google", Verb::GET, "/v1/projects/p/locations/l/clusters/c", "GetCluster", "p l c"),
             ("google", Verb::GET, "/v1/projects/1/zones/z/operations/o", "GetOperation", "1 z o"),
-            ("google", Verb::POST, "/v1/projects/p/locations/l/clusters/c/nodePools/n:setSize", "SetNodePoolSize", "p l c n"),
-            ("google", Verb::POST, "/v1/projects/-/serviceAccounts/a@b:generateAccessToken", "GenerateAccessToken", "- a@b"),
+            (
+                "google",
+                Verb::POST,
+                "/v1/projects/p/locations/l/clusters/c/nodePools/n:setSize",
+                "SetNodePoolSize",
+                "p l c n",
+            ),
+            (
+                "google",
+                Verb::POST,
+                "/v1/projects/-/serviceAccounts/a@b:generateAccessToken",
+                "GenerateAccessToken",
+                "- a@b",
+            ),
             ("google", Verb::GET, "/computeMetadata/v1/instance/service-accounts/", "ListServiceAccountMetadata", ""),
             ("google_compute", Verb::GET, "/compute/v1/projects/p/zones/z", "GetZone", "p z"),
             ("google_compute", Verb::GET, "/projects/p/zones/z", "GetZone", "p z"),
@@ -173,7 +197,10 @@ mod tests {
         ] {
             assert_eq!(found(endpoint, verb, path), Some((name, labels.into())), "{path}");
         }
-        assert_eq!(found("google", Verb::GET, "/v1/projects/p/locations/l/clusters/"), found("google", Verb::GET, "/v1/projects/p/locations/l/clusters"));
+        assert_eq!(
+            found("google", Verb::GET, "/v1/projects/p/locations/l/clusters/"),
+            found("google", Verb::GET, "/v1/projects/p/locations/l/clusters")
+        );
         assert_eq!(found("google", Verb::POST, "/v1/projects/p/locations/l/clusters/c:explode"), None);
         assert_eq!(found("google_compute", Verb::GET, "/v1/projects/p/locations/l/clusters"), None);
     }
