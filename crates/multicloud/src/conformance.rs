@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backend::Backend;
 use crate::clock::{Clock, Jitter};
+use crate::drain::NoDrainer;
 use crate::driver::{Checkpoint, Driver, Ending, Outcome, Run, Target};
 use crate::environment::{
     EnvironmentId, EnvironmentSpec, KubernetesVersion, OWNER_TAG, Observed, PoolName, PoolSize, Status,
@@ -200,7 +201,8 @@ impl<'a> Bench<'a> {
 }
 
 fn driver(world: &dyn World, backend: Arc<dyn Backend>) -> Driver {
-    Driver::new(backend, world.clock(), Jitter::seeded(1), world.poll_interval())
+    // The worlds are clouds without a Kubernetes behind them.
+    Driver::new(backend, world.clock(), Jitter::seeded(1), world.poll_interval()).with_drainer(Arc::new(NoDrainer))
 }
 
 fn pool_name(name: &str) -> PoolName {

@@ -121,12 +121,14 @@ pub enum DrainError {
 /// The pods that did not go, and why.
 #[derive(Debug)]
 pub struct Blocked {
-    nodes: String,
-    waited: Duration,
+    /// The nodes, in words.
+    pub nodes: String,
+    /// For how long the pods were told to go.
+    pub waited: Duration,
     /// What can be raised for more time.
-    limit: &'static str,
-    /// Namespaces and names by what was in the way.
-    pods: BTreeMap<String, Vec<String>>,
+    pub limit: &'static str,
+    /// Namespaces and names, by what was in the way.
+    pub pods: BTreeMap<String, Vec<String>>,
 }
 
 impl fmt::Display for Blocked {
@@ -478,4 +480,107 @@ fn status_of(error: &kube::Error) -> Option<&Status> {
 
 fn full_name(pod: &Pod) -> String {
     format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn pod(metadata: Value, phase: &str) -> Pod {
+        serde_json::from_value(json!({ "metadata": metadata, "status": { "phase": phase } })).unwrap()
+    }
+
+    fn owned_by(api_version: &str, kind: &str) -> Value {
+        let owner = json!({ "apiVersion": api_version, "kind": kind, "name": "it", "uid": "1", "controller": true });
+        json!({ "name": "it", "namespace": "shop", "ownerReferences": [owner] })
+    }
+
+    #[test]
+    fn pods_leave_unless_they_belong_to_their_node_or_are_finished() {
+        let ending = json!({ "name": "it", "deletionTimestamp": "2026-11-21T12:00:00Z" });
+        let mirror = json!({ "name": "it", "annotations": { "kubernetes.io/config.mirror": "x" } });
+        for (pod, node_answers, expected) in [
+            (pod(owned_by("apps/v1", "ReplicaSet"), "Running"), true, Fate::Leaves),
+            (pod(owned_by("apps/v1", "StatefulSet"), "Pending"), true, Fate::Leaves),
+            (pod(json!({ "name": "nobody's" }), "Running"), true, Fate::Leaves),
+            (pod(json!({ "name": "nobody's" }), "Running"), false, Fate::Leaves),
+            (pod(owned_by("apps/v1", "DaemonSet"), "Running"), true, Fate::Stays),
+            (pod(owned_by("example.org/v1", "DaemonSet"), "Running"), true, Fate::Leaves),
+            (pod(owned_by("batch/v1", "Job"), "Succeeded"), true, Fate::Stays),
+            (pod(owned_by("batch/v1", "Job"), "Failed"), true, Fate::Stays),
+            (pod(owned_by("batch/v1", "Job"), "Running"), true, Fate::Leaves),
+            (pod(mirror, "Running"), true, Fate::Stays),
+            (pod(ending.clone(), "Running"), true, Fate::Ends),
+            (pod(ending, "Running"), false, Fate::Stays),
+        ] {
+            assert_eq!(fate(&pod, node_answers), expected, "{pod:?}");
+        }
+    }
+
+    #[test]
+    fn nodes_are_read_as_they_report() {
+        let node = |status: &str, unschedulable: Option<bool>| {
+            let conditions =
+                json!([{ "type": "DiskPressure", "status": "True" }, { "type": "Ready", "status": status }]);
+            let node = json!({ "spec": { "unschedulable": unschedulable }, "status": { "conditions": conditions } });
+            serde_json::from_value::<Node>(node).unwrap()
+        };
+        assert!(answers(&node("True", None)) && answers(&node("False", None)));
+        assert!(!answers(&node("Unknown", None)) && !answers(&Node::default()));
+        assert!(is_cordoned(&node("True", Some(true))));
+        assert!(!is_cordoned(&node("True", Some(false))) && !is_cordoned(&node("True", None)));
+    }
+
+    fn refusal(code: u16, message: &str, causes: &Value) -> Status {
+        serde_json::from_value(json!({ "code": code, "message": message, "details": { "causes": causes } })).unwrap()
+    }
+
+    #[test]
+    fn refusals_of_evictions_are_told_apart() {
+        let budget = "The disruption budget api needs 3 healthy pods and has 3 currently";
+        let causes = json!([{ "reason": "DisruptionBudget", "message": budget }]);
+        let words = "Cannot evict pod as it would violate the pod's disruption budget.";
+        let later = |words: &str| Ok::<_, DrainError>(Verdict::Later(words.to_owned())).unwrap();
+        assert_eq!(verdict(&refusal(429, words, &causes)).unwrap(), later(budget));
+        assert_eq!(verdict(&refusal(429, "too many requests", &json!([]))).unwrap(), later("too many requests"));
+        let two = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+        assert_eq!(verdict(&refusal(500, two, &json!([]))).unwrap(), later(two));
+        let hook = "admission webhook \"guard\" denied the request: not during the day";
+        assert_eq!(verdict(&refusal(403, hook, &json!([]))).unwrap(), later(hook));
+        for gone in [404, 409] {
+            assert_eq!(verdict(&refusal(gone, "x", &json!([]))).unwrap(), Verdict::Evicted);
+        }
+        let forbidden = "pods \"api-1\" is forbidden: User \"x\" cannot create resource \"pods/eviction\" in API group";
+        assert!(matches!(verdict(&refusal(403, forbidden, &json!([]))), Err(DrainError::Refused(_))));
+        assert!(matches!(verdict(&refusal(401, "Unauthorized", &json!([]))), Err(DrainError::CredentialEnded)));
+    }
+
+    #[test]
+    fn a_pod_that_came_to_the_name_later_is_not_evicted() {
+        let pod = pod(json!({ "name": "db-0", "namespace": "shop", "uid": "u-1" }), "Running");
+        let body = serde_json::to_value(eviction(&pod)).unwrap();
+        assert_eq!(body["apiVersion"], "policy/v1");
+        assert_eq!(body["kind"], "Eviction");
+        assert_eq!(body["metadata"], json!({ "name": "db-0", "namespace": "shop" }));
+        assert_eq!(body["deleteOptions"]["preconditions"]["uid"], "u-1");
+    }
+
+    #[test]
+    fn what_blocks_is_named_and_the_rest_counted() {
+        let pods = |count: usize| (0..count).map(|number| format!("shop/api-{number}")).collect::<Vec<_>>();
+        let mut blocked = Blocked {
+            nodes: "nodes with pool=old".to_owned(),
+            waited: Duration::from_millis(1_799_900),
+            limit: "drain_timeout",
+            pods: [("its budget".to_owned(), pods(2)), ("is ending".to_owned(), vec!["shop/db-0".to_owned()])].into(),
+        };
+        expect![[r#"after 1800s pods are still on the nodes with pool=old: shop/db-0 (is ending), shop/api-0, shop/api-1 (its budget); drain_timeout can be raised; the nodes stay cordoned"#]]
+            .assert_eq(&blocked.to_string());
+        blocked.pods.insert("its budget".to_owned(), pods(1_000));
+        let said = blocked.to_string();
+        assert!(said.contains("shop/api-8 (its budget) and 991 more"), "{said}");
+    }
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::clock::VirtualClock;
+use crate::drain::Blocked;
 use crate::environment::{ENVIRONMENT_TAG, OWNER_TAG, PoolName, PoolSize, PoolSpec};
 use crate::error::ErrorChain;
 use crate::layer::Layer;
@@ -1150,4 +1151,224 @@ fn a_bad_line_costs_at_most_three_times_the_calls() {
             assert!(flaky_calls <= 3 * calls, "seed {seed}, {percent} %: {flaky_calls} calls instead of {calls}");
         }
     }
+}
+
+/// A cloud where the nodes of a pool that is deleted have to be emptied before.
+#[derive(Debug)]
+struct WithNodes {
+    inner: crate::memory::MemoryBackend,
+    unreachable: WhenUnreachable,
+    /// How often somebody asked for the way to its Kubernetes.
+    asked: AtomicU64,
+    /// Whether nobody is told.
+    denied: bool,
+}
+
+/// How long pods are given there.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(600);
+
+#[async_trait]
+impl Layer for WithNodes {
+    fn inner(&self) -> &dyn Backend {
+        &self.inner
+    }
+
+    fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
+        let mut steps = self.inner.plan(observed, desired)?;
+        for step in &mut steps {
+            if let (Action::Delete, Subject::NodePool(pool)) = (step.action, &step.subject) {
+                step.drain = Some(NodeDrain {
+                    label: "pool".to_owned(),
+                    value: pool.to_string(),
+                    timeout: DRAIN_TIMEOUT,
+                    unreachable: self.unreachable,
+                });
+            }
+        }
+        Ok(steps)
+    }
+
+    async fn access(&self, id: &EnvironmentId) -> Result<ClusterAccess> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        match self.denied {
+            true => Err(Error::new(ErrorKind::PermissionDenied, self.kind(), "access", id)),
+            false => self.inner.access(id).await,
+        }
+    }
+}
+
+/// Says how one drain after the other ends, and how long each takes; then all succeed at once.
+#[derive(Debug, Default)]
+struct Script {
+    ends: Mutex<Vec<(Duration, Result<(), DrainError>)>>,
+    /// What was to be drained, within which time, and when.
+    drained: Mutex<Vec<(String, Duration, Duration)>>,
+}
+
+#[async_trait]
+impl NodeDrainer for Script {
+    async fn drain(&self, drain: Drain<'_>) -> Result<(), DrainError> {
+        self.drained.lock().unwrap().push((drain.nodes.value.clone(), drain.timeout, drain.clock.now()));
+        let next = { self.ends.lock().unwrap().pop() };
+        let Some((takes, end)) = next else { return Ok(()) };
+        drain.clock.sleep(takes).await;
+        end
+    }
+}
+
+fn blocked() -> DrainError {
+    let pods = [("its budget".to_owned(), vec!["shop/api-1".to_owned()])].into();
+    let nodes = "nodes with pool=apps".to_owned();
+    DrainError::Blocked(Blocked { nodes, waited: DRAIN_TIMEOUT, limit: "drain_timeout", pods })
+}
+
+/// A bench where `apps` and `jobs` were made and are to go, and the drains end like that.
+struct DrainBench {
+    bench: Bench,
+    cloud: Arc<WithNodes>,
+    script: Arc<Script>,
+    driver: Driver,
+    spec: EnvironmentSpec,
+}
+
+impl DrainBench {
+    fn new(unreachable: WhenUnreachable, ends: Vec<(u64, Result<(), DrainError>)>) -> Self {
+        Self::denied(false, unreachable, ends)
+    }
+
+    fn denied(denied: bool, unreachable: WhenUnreachable, ends: Vec<(u64, Result<(), DrainError>)>) -> Self {
+        let bench = Bench::new();
+        assert_converged(&bench.create(&with_pools(&["apps"])));
+        let cloud = Arc::new(WithNodes { inner: bench.cloud.backend(), unreachable, asked: AtomicU64::new(0), denied });
+        let ends = ends.into_iter().rev().map(|(seconds, end)| (Duration::from_secs(seconds), end)).collect();
+        let script = Arc::new(Script { ends: Mutex::new(ends), ..Script::default() });
+        let driver = Driver::new(cloud.clone(), Arc::new(bench.clock.clone()), Jitter::seeded(1), POLL)
+            .with_drainer(script.clone());
+        Self { bench, cloud, script, driver, spec: example_spec("prod") }
+    }
+
+    fn update_within(&self, timeout: Duration, cancel: CancellationToken) -> Outcome {
+        let run = Run { cancel, ..Run::new(timeout, &|_| {}) };
+        self.bench.run(self.driver.update(&target(&self.spec), &self.spec, run))
+    }
+
+    fn update(&self) -> Outcome {
+        self.update_within(2 * HOUR, CancellationToken::new())
+    }
+
+    /// How many pools were deleted.
+    fn deleted(&self) -> usize {
+        self.bench.writes().iter().filter(|write| write.starts_with("Delete")).count()
+    }
+
+    fn drained(&self) -> Vec<(String, Duration)> {
+        let drained = self.script.drained.lock().unwrap();
+        drained.iter().map(|(nodes, timeout, _)| (nodes.clone(), *timeout)).collect()
+    }
+}
+
+#[test]
+fn nodes_are_drained_before_they_are_taken_away() {
+    let drains = DrainBench::new(WhenUnreachable::Refuse, vec![(90, Ok(()))]);
+    assert_converged(&drains.update());
+    assert_eq!(drains.drained(), [("apps".to_owned(), DRAIN_TIMEOUT)]);
+    let (_, _, began) = drains.script.drained.lock().unwrap()[0].clone();
+    let sent =
+        drains.bench.cloud.journal().into_iter().find(|entry| {
+            entry.committed && entry.write.as_ref().is_some_and(|(_, action, _)| *action == Action::Delete)
+        });
+    assert_eq!(sent.expect("the pool is deleted").time, began + Duration::from_secs(90));
+    assert_eq!(drains.deleted(), 1);
+    drains.bench.assert_as(&drains.spec);
+}
+
+#[test]
+fn nodes_that_cannot_be_drained_stay_with_their_pool() {
+    let drains = DrainBench::new(WhenUnreachable::Refuse, vec![(600, Err(blocked()))]);
+    let words = assert_kind(&drains.update(), ErrorKind::NotDrained);
+    for part in ["node pool apps", "shop/api-1 (its budget)", "drain_timeout can be raised"] {
+        assert!(words.contains(part), "{part:?} is not in {words:?}");
+    }
+    assert_eq!(drains.deleted(), 0);
+    // The next run does it again.
+    assert_converged(&drains.update());
+    assert_eq!((drains.deleted(), drains.drained().len()), (1, 2));
+}
+
+#[test]
+fn a_kubernetes_out_of_reach_stops_only_steps_that_need_it() {
+    let out = || Err(DrainError::Unreachable("connection refused".into()));
+    let refused = || Err(DrainError::Refused(ServerText::new("cannot list nodes")));
+    for end in [out, refused] {
+        let drains = DrainBench::new(WhenUnreachable::Refuse, vec![(5, end())]);
+        assert_kind(&drains.update(), ErrorKind::NotDrained);
+        assert_eq!(drains.deleted(), 0);
+        let drains = DrainBench::new(WhenUnreachable::Proceed, vec![(5, end())]);
+        assert_converged(&drains.update());
+        assert_eq!(drains.deleted(), 1);
+    }
+    // Pods that do not go are another matter than a way that is not open.
+    let drains = DrainBench::new(WhenUnreachable::Proceed, vec![(5, Err(blocked()))]);
+    assert_kind(&drains.update(), ErrorKind::NotDrained);
+    assert_eq!(drains.deleted(), 0);
+
+    // As with the API server, so with the cloud that would say where it is.
+    let drains = DrainBench::denied(true, WhenUnreachable::Refuse, Vec::new());
+    assert_kind(&drains.update(), ErrorKind::PermissionDenied);
+    assert_eq!((drains.deleted(), drains.drained().len()), (0, 0));
+    let drains = DrainBench::denied(true, WhenUnreachable::Proceed, Vec::new());
+    assert_converged(&drains.update());
+    assert_eq!((drains.deleted(), drains.drained().len()), (1, 0));
+}
+
+#[test]
+fn a_credential_that_ends_while_draining_is_renewed() {
+    let drains = DrainBench::new(WhenUnreachable::Refuse, vec![(200, Err(DrainError::CredentialEnded)), (9, Ok(()))]);
+    assert_converged(&drains.update());
+    assert_eq!(drains.cloud.asked.load(Ordering::SeqCst), 2);
+    let timeouts: Vec<Duration> = drains.drained().into_iter().map(|(_, timeout)| timeout).collect();
+    assert_eq!(timeouts, [DRAIN_TIMEOUT, DRAIN_TIMEOUT - Duration::from_secs(200)], "it is one drain");
+
+    // One that is refused when it is new will not do better.
+    let drains = DrainBench::new(WhenUnreachable::Refuse, vec![(1, Err(DrainError::CredentialEnded))]);
+    assert_kind(&drains.update(), ErrorKind::NotDrained);
+    assert_eq!((drains.deleted(), drains.cloud.asked.load(Ordering::SeqCst)), (0, 1));
+}
+
+#[test]
+fn a_drain_heeds_the_end_of_its_run() {
+    // Cancelled: at once, with nothing sent.
+    let drains = DrainBench::new(WhenUnreachable::Refuse, vec![(600, Ok(()))]);
+    let cancel = CancellationToken::new();
+    let began = drains.bench.clock.now();
+    let run = Run { cancel: cancel.clone(), ..Run::new(HOUR, &|_| {}) };
+    let target = target(&drains.spec);
+    let update = drains.driver.update(&target, &drains.spec, run);
+    let (outcome, ()) = drains.bench.run(async {
+        futures::join!(update, async {
+            drains.bench.clock.sleep(Duration::from_secs(100)).await;
+            cancel.cancel();
+        })
+    });
+    assert_kind(&outcome, ErrorKind::Cancelled);
+    assert!(drains.bench.clock.now() - began <= Duration::from_secs(105));
+    assert_eq!(drains.deleted(), 0);
+
+    // Out of time: it is told how little is left, and what it says of the pods is not lost.
+    let drains = DrainBench::new(WhenUnreachable::Refuse, vec![(60, Err(blocked()))]);
+    let outcome = drains.update_within(Duration::from_secs(60), CancellationToken::new());
+    let words = assert_kind(&outcome, ErrorKind::NotDrained);
+    assert!(words.contains("shop/api-1"), "{words}");
+    let timeouts: Vec<Duration> = drains.drained().into_iter().map(|(_, timeout)| timeout).collect();
+    assert!(timeouts[0] <= Duration::from_secs(60), "{timeouts:?}");
+}
+
+#[test]
+fn a_step_is_the_same_change_however_long_its_pods_are_given() {
+    let mut step = crate::memory::example_step("apps");
+    let before = step.clone();
+    let unreachable = WhenUnreachable::Refuse;
+    let (label, value) = ("pool".to_owned(), "apps".to_owned());
+    step.drain = Some(NodeDrain { label, value, timeout: DRAIN_TIMEOUT, unreachable });
+    assert!(step.is_same_change(&before));
 }

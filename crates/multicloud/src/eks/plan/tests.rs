@@ -1,5 +1,7 @@
 //! Plans against a world that takes only what EKS takes.
 
+use std::time::Duration;
+
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
@@ -290,6 +292,31 @@ fn an_imported_cluster_is_marked_last() {
         1 tag cluster: multicloud-environment, multicloud-owner
         2 untag cluster: old"#]],
     );
+}
+
+#[test]
+fn nodes_that_go_while_the_cluster_stays_are_drained() {
+    let drains = |steps: &[Step]| -> Vec<(String, Duration)> {
+        let drains = steps.iter().filter_map(|step| step.drain.as_ref());
+        drains.map(|drain| (format!("{}={}", drain.label, drain.value), drain.timeout)).collect()
+    };
+    let (mut spec, eks) = example();
+    let apps = spec.node_pools.values().next().unwrap().clone();
+    spec.node_pools.insert("apps".parse().unwrap(), apps);
+    let (observed, found) = world(&spec, &eks);
+    assert_eq!(drains(&update(&observed, &found, &spec, &eks).unwrap()), []);
+    assert_eq!(drains(&delete(&observed, &found)), [], "with the cluster go all who could be moved");
+
+    spec.node_pools.remove(&"apps".parse().unwrap());
+    let system = spec.node_pools.values_mut().next().unwrap();
+    system.machine_type = "m7i.large".parse().unwrap();
+    system.drain_timeout = Some(Duration::from_secs(90));
+    let steps = update(&observed, &found, &spec, &eks).unwrap();
+    let (of_apps, of_system) = ("eks.amazonaws.com/nodegroup=apps", "eks.amazonaws.com/nodegroup=system");
+    let expected = [(of_system.to_owned(), Duration::from_secs(90)), (of_apps.to_owned(), drain::DEFAULT_TIMEOUT)];
+    assert_eq!(drains(&steps), expected);
+    let last = steps.iter().map(|step| step.stage).max();
+    assert!(steps.iter().all(|step| step.drain.is_none() || Some(step.stage) == last), "the successor comes first");
 }
 
 #[test]
