@@ -87,6 +87,12 @@ struct Check {
     /// Its id.
     #[attribute(computed, change = never)]
     id: Attr<String>,
+    /// Follows from the shelf's revision.
+    #[attribute(computed, change = depends_on("revision"))]
+    seen: Attr<String>,
+    /// Follows from `seen`.
+    #[attribute(computed, change = depends_on(".seen"))]
+    badge: Attr<String>,
 }
 
 /// A rule.
@@ -181,6 +187,11 @@ fn made(mut shelf: Shelf, revision: i64) -> Shelf {
             if check.id.is_unknown() {
                 check.id = format!("check {}", check.every.known().unwrap()).into();
             }
+            for text in [&mut check.seen, &mut check.badge] {
+                if text.is_unknown() {
+                    *text = format!("revision {revision}").into();
+                }
+            }
             check
         });
     }
@@ -212,7 +223,12 @@ impl Resource for Shelves {
                 Err(Diagnostic::error("Full", "Use another shelf.").into())
             }
             "meddles with a set" => {
-                let check = Check { every: "2m".parse::<GoDuration>().ok().into(), id: Attr::unknown() };
+                let check = Check {
+                    every: "2m".parse::<GoDuration>().ok().into(),
+                    id: Attr::unknown(),
+                    seen: Attr::unknown(),
+                    badge: Attr::unknown(),
+                };
                 change.plan.checks = Attr::Known([check].into_iter().collect());
                 Ok(())
             }
@@ -458,6 +474,21 @@ async fn what_depends_on_an_unknown_is_unknown() {
     }
     let object = core.apply(plan).await.expect_object();
     assert_eq!(at(&object.state, &["link"]), &"link 2".into());
+}
+
+#[tokio::test]
+async fn elements_of_sets_depend_on_their_own_siblings() {
+    let core = core().await;
+    let config = |name: &str| json!({ "name": name, "checks": [{ "every": "1m" }, { "every": "2m" }] });
+    let object = create(&core, config("a")).await;
+    assert!(core.plan("odd_shelf", Some(&object), config("a")).await.is_empty());
+    let plan = core.plan("odd_shelf", Some(&object), config("b")).await.expect_success();
+    let Value::Set(checks) = at(&plan.state, &["checks"]) else { panic!("no set") };
+    for check in checks.iter() {
+        assert!(!at(check, &["id"]).is_unknown() && at(check, &["seen"]).is_unknown(), "{check:?}");
+        assert!(at(check, &["badge"]).is_unknown(), "{check:?}");
+    }
+    core.apply(plan).await.expect_object();
 }
 
 #[tokio::test]

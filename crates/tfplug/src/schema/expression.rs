@@ -101,7 +101,26 @@ impl PathExpression {
             None => Path::root(),
             Some(up) => object_above(from, up),
         };
-        let Some(start) = root.at(&base) else { return Vec::new() };
+        root.at(&base).map(|start| self.follow(base, start)).unwrap_or_default()
+    }
+
+    /// The same for an attribute of the last of `objects`, which lead there from the root, each in the one before: so
+    /// that elements of sets need not be found by their values. Without the paths.
+    pub(crate) fn resolve_within<'v>(&self, objects: &[&'v Value]) -> Vec<&'v Value> {
+        let start = match self.up {
+            None => objects.first(),
+            Some(up) => objects.len().checked_sub(up + 1).and_then(|at| objects.get(at)).or(objects.first()),
+        };
+        let found = start.map(|start| self.follow(Path::root(), start)).unwrap_or_default();
+        found.into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// Whether what it names depends on where it is asked.
+    pub(crate) const fn is_relative(&self) -> bool {
+        self.up.is_some()
+    }
+
+    fn follow<'v>(&self, base: Path, start: &'v Value) -> Vec<(Path, &'v Value)> {
         let mut found = vec![(base, start)];
         for step in &self.steps {
             found = found.into_iter().flat_map(|(path, value)| step_into(step, path, value)).collect();

@@ -3,13 +3,14 @@
 //! Pure functions. Core sends a proposal of its own, which is not used: it cannot know defaults, and merges sets by a
 //! heuristic that loses computed values once a default is filled in.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
 use super::shape::{ABSENT, Member, Shape, correlate, map_objects, pair, part};
 use crate::diagnostic::Diagnostics;
 use crate::path::Path;
 use crate::schema::modifier::ModifyContext;
-use crate::schema::{Attribute, Block, Change, Nesting};
+use crate::schema::{Attribute, Block, Change, Nesting, PathExpression};
 use crate::value::Value;
 
 /// What comes out of proposing.
@@ -25,14 +26,13 @@ pub(crate) struct Proposal {
 pub(crate) fn propose(block: &Block, config: &Value, prior: &Value, diagnostics: &mut Diagnostics) -> Proposal {
     let shape = Shape::of(block);
     let config = with_defaults(shape, config);
-    let unmarked = build(shape, &Path::root(), &config, prior, None);
-    let mut plan = unmarked;
+    let mut plan = build(shape, &Path::root(), &config, &[prior], None);
     let mut is_settled = &plan == prior;
     // Again for what depends on something that has just become unknown. Each round makes more unknown, so that there
     // are at most as many as there are computed attributes.
     while !is_settled {
-        let marking = Marking { proposed: &plan, prior };
-        let marked = build(shape, &Path::root(), &config, prior, Some(&marking));
+        let marking = Marking { proposed: vec![&plan], answered: &RefCell::default() };
+        let marked = build(shape, &Path::root(), &config, &[prior], Some(&marking));
         is_settled = marked == plan || !has_dependents(shape);
         plan = marked;
     }
@@ -63,13 +63,32 @@ pub(super) fn with_defaults(shape: Shape<'_>, config: &Value) -> Value {
 
 /// What decides which computed values become unknown.
 struct Marking<'v> {
-    proposed: &'v Value,
-    prior: &'v Value,
+    /// The proposal: the whole, and the objects in it that lead to the one that is being built.
+    proposed: Vec<&'v Value>,
+    /// Whether what an expression from the root names has changed: the same wherever it is asked, and asked by every
+    /// element of a set.
+    answered: &'v RefCell<HashMap<PathExpression, bool>>,
+}
+
+impl Marking<'_> {
+    /// Whether what an expression names differs between the proposal and what was.
+    fn has_changed(&self, expression: &PathExpression, prior: &[&Value]) -> bool {
+        let differs = || !expression.resolve_within(&self.proposed).eq(&expression.resolve_within(prior));
+        if expression.is_relative() {
+            return differs();
+        }
+        if let Some(answer) = self.answered.borrow().get(expression) {
+            return *answer;
+        }
+        let answer = differs();
+        self.answered.borrow_mut().insert(expression.clone(), answer);
+        answer
+    }
 }
 
 /// Configured values as they are; what the configuration leaves to the provider as it was, or unknown where `marking`
-/// says that it can change.
-fn build(shape: Shape<'_>, path: &Path, config: &Value, prior: &Value, marking: Option<&Marking<'_>>) -> Value {
+/// says that it can change. `prior` leads from the whole to the object that was there before.
+fn build(shape: Shape<'_>, path: &Path, config: &Value, prior: &[&Value], marking: Option<&Marking<'_>>) -> Value {
     let Value::Object(_) = config else { return config.clone() };
     let built: BTreeMap<String, Value> = shape
         .members()
@@ -86,17 +105,17 @@ fn build_member(
     member: Member<'_>,
     path: &Path,
     config: &Value,
-    prior_object: &Value,
+    prior_objects: &[&Value],
     marking: Option<&Marking<'_>>,
 ) -> Value {
-    let prior = part(prior_object, member.name());
+    let prior = part(prior_objects.last().copied().unwrap_or(&ABSENT), member.name());
     if let Member::Attribute(attribute) = member {
         if config.is_null() {
             if !attribute.presence.is_computed() || attribute.write_only {
                 // As it is: where the type is dynamic, a null may have a type of its own.
                 return config.clone();
             }
-            return unconfigured(attribute, path, prior, prior_object.is_null(), marking);
+            return unconfigured(attribute, prior, prior_objects, marking);
         }
         if let Some(same_meaning) = attribute.same_meaning
             && same_meaning(config, prior)
@@ -106,7 +125,22 @@ fn build_member(
     }
     let Some((nesting, inner)) = member.objects() else { return config.clone() };
     let objects = pair(nesting, inner, path, config, prior);
-    let mut built = objects.into_iter().map(|(path, config, prior)| build(inner, &path, config, prior, marking));
+    // What depends on something is judged by the object that stands for it in the proposal.
+    let proposed = match marking {
+        Some(marking) if has_dependents(inner) => {
+            let whole = part(marking.proposed.last().copied().unwrap_or(&ABSENT), member.name());
+            pair(nesting, inner, path, config, whole).into_iter().map(|(_, _, proposed)| proposed).collect()
+        }
+        Some(_) | None => vec![&ABSENT; objects.len()],
+    };
+    let mut built = objects.into_iter().zip(proposed).map(|((path, config, prior), proposed)| {
+        let prior: Vec<&Value> = prior_objects.iter().copied().chain([prior]).collect();
+        let marking = marking.map(|marking| Marking {
+            proposed: marking.proposed.iter().copied().chain([proposed]).collect(),
+            answered: marking.answered,
+        });
+        build(inner, &path, config, &prior, marking.as_ref())
+    });
     match (nesting, config) {
         (Nesting::Single, _) => built.next().unwrap_or_else(|| config.clone()),
         (Nesting::List, Value::List(_)) => Value::List(built.collect()),
@@ -120,20 +154,19 @@ fn build_member(
 /// The planned value of a computed attribute that the configuration leaves null.
 fn unconfigured(
     attribute: &Attribute,
-    path: &Path,
     prior: &Value,
-    is_new: bool,
+    prior_objects: &[&Value],
     marking: Option<&Marking<'_>>,
 ) -> Value {
     let Some(marking) = marking else { return prior.clone() };
+    let is_new = prior_objects.last().is_none_or(|object| object.is_null());
     let changes = is_new
         || match &attribute.change {
             Change::Any => true,
             Change::Never => prior.is_null(),
-            Change::DependsOn(expressions) => expressions.iter().any(|expression| {
-                let values = |root| expression.resolve(path, root).into_iter().map(|(_, value)| value);
-                !values(marking.proposed).eq(values(marking.prior))
-            }),
+            Change::DependsOn(expressions) => {
+                expressions.iter().any(|expression| marking.has_changed(expression, prior_objects))
+            }
         };
     match (changes, attribute.not_null) {
         (false, _) => prior.clone(),
