@@ -93,6 +93,8 @@ impl Kubernetes {
         let mut manager = Command::new(controllers.join("kube-controller-manager"));
         manager.arg("--kubeconfig").arg(self.administrator());
         manager.arg("--service-account-private-key-file").arg(key);
+        // On a loaded machine kwok may be late to say that its nodes are alive, and no test wants them lost.
+        manager.arg("--node-monitor-grace-period=10m");
         let mut scheduler = Command::new(controllers.join("kube-scheduler"));
         scheduler.arg("--kubeconfig").arg(self.administrator());
         for command in [&mut manager, &mut scheduler] {
@@ -102,6 +104,8 @@ impl Kubernetes {
         let mut fake = Command::new(kwok.join("kwok"));
         fake.arg("--kubeconfig").arg(self.administrator());
         fake.arg("--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake");
+        // Without leases its nodes count as lost after a while.
+        fake.arg("--node-lease-duration-seconds=40");
         let stages = fs::read_dir(kwok.join("stages")).expect("kwok has stages");
         for stage in stages {
             fake.arg("--config").arg(stage.expect("a folder can be listed").path());

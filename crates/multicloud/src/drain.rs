@@ -16,6 +16,7 @@
 //!
 //! - Pods that tolerate cordoned nodes may come back to them; they hold the drain up until it times out.
 //! - Nodes that were cordoned stay so, also when the drain fails: the next one has less to do.
+//! - A process that is killed in the middle of an eviction can leave the budget believing in it for two minutes.
 //! - Nothing is asked about the room elsewhere. Where there is none, a workload's budget holds its last pods back, and a
 //!   workload without a budget may be without pods for a while.
 
@@ -326,13 +327,19 @@ impl Job<'_> {
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(body)
             .map_err(|error| Fault::Out(kube::Error::HttpError(error)))?;
-        let verdict = match self.client.request::<Status>(request).await {
-            Ok(_) => Verdict::Evicted,
-            Err(error) => match status_of(&error) {
+        // A request that is given up half way is one that the budget has counted and the pod has not seen: it then holds
+        // the budget for two minutes (`k8s.io/kubernetes`, `pkg/controller/disruption`, `DeletionTimeout`). So it goes on
+        // when the drain is dropped.
+        let client = self.client.clone();
+        let answer = tokio::spawn(async move { client.request::<Status>(request).await }).await;
+        let verdict = match &answer {
+            Ok(Ok(_)) => Verdict::Evicted,
+            Ok(Err(error)) => match status_of(error) {
                 Some(status) => verdict(status).map_err(Fault::Final)?,
                 // The next look tells whether there is nobody any more.
                 None => Verdict::Later("no answer to its eviction".to_owned()),
             },
+            Err(_) => Verdict::Later("no answer to its eviction".to_owned()),
         };
         Ok((full_name(&pod), verdict))
     }

@@ -19,7 +19,7 @@ const LEAST: usize = REPLICAS - 1;
 fn change_machine(bench: &mut Bench) {
     bench.edit_pool("apps", |pool| {
         pool.machine_type = "m7i.large".parse().expect("a machine type");
-        pool.drain_timeout = Some(Duration::from_secs(120));
+        pool.drain_timeout = Some(Duration::from_secs(300));
     });
 }
 
@@ -109,7 +109,7 @@ async fn fake_nodes_a_budget_that_lets_nobody_go_stops_the_change_and_loses_noth
     // It goes on once it may.
     let budget = "/apis/policy/v1/namespaces/default/poddisruptionbudgets/api";
     bench.kubernetes.patch(budget, &json!({ "spec": { "minAvailable": LEAST } }));
-    bench.edit_pool("apps", |pool| pool.drain_timeout = Some(Duration::from_secs(120)));
+    bench.edit_pool("apps", |pool| pool.drain_timeout = Some(Duration::from_secs(300)));
     bench.succeeds(&bench.update().await);
     let view = available.wait_until(|view| view.ready.len() == REPLICAS).await;
     assert!(view.fewest >= LEAST, "only {} pods were ready at one time", view.fewest);
