@@ -1,5 +1,6 @@
-//! A simulated EKS whose cluster is a real Kubernetes with a fake node per member of a node group, and a workload on it.
+//! A simulated cloud whose cluster is a real Kubernetes with a fake node per member of a pool, and a workload on it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,19 +8,15 @@ use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, ListParams};
 use kube::{Client, Config, ResourceExt};
 use multicloud::driver::{Driver, Outcome, Run, Target};
-use multicloud::eks::{AwsSettings, Eks};
 use multicloud::environment::{EnvironmentSpec, PoolMode, PoolSize, PoolSpec};
-use multicloud::{EnvironmentId, ErrorChain, Jitter, NodeDrainer, PoolName, Secret, TokioClock};
+use multicloud::{ErrorChain, Jitter, NodeDrainer, PoolName, TokioClock};
 use multicloud_simulator::kubernetes::ApiServer;
 use multicloud_simulator::{Running, Simulator};
 use serde_json::{Value, json};
 
 use crate::availability::Availability;
-use crate::eks_world::{ACCOUNT, REGION, pool, spec};
+use crate::clouds::SimulatedCloud;
 use crate::testbed::Kubernetes;
-
-/// The label by which EKS names the group of a node.
-pub(crate) const GROUP_LABEL: &str = "eks.amazonaws.com/nodegroup";
 
 /// The pods of the workload.
 pub(crate) const REPLICAS: usize = 6;
@@ -38,6 +35,7 @@ static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(())
 
 /// All of it; it ends with this value.
 pub(crate) struct Bench {
+    cloud: &'static dyn SimulatedCloud,
     pub(crate) kubernetes: Kubernetes,
     pub(crate) client: Client,
     pub(crate) simulator: Running,
@@ -46,34 +44,28 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// An environment `drained` with the pools `system` and `apps`, and a workload of [`REPLICAS`] pods on `apps`.
-    pub(crate) async fn start() -> Self {
+    /// An environment with the pools `system` and `apps`, and three nodes for a workload in the latter.
+    pub(crate) async fn start(cloud: &'static dyn SimulatedCloud) -> Self {
         let turn = ONE_AT_A_TIME.lock().await;
         let kubernetes = tokio::task::spawn_blocking(|| Kubernetes::start().with_fake_nodes()).await;
         let kubernetes = kubernetes.expect("the testbed starts");
         let api_server = ApiServer::from_kubeconfig(&kubernetes.administrator()).expect("a kubeconfig");
         let config = multicloud_simulator::Config { api_server, ..multicloud_simulator::Config::default() };
         let simulator = Simulator::start(config).await.expect("the simulator starts");
-        kubernetes.authenticator().serve("drained", simulator.url("sts").expect("EKS has an STS"));
         let client = client(&kubernetes);
-        let mut spec = spec("drained");
-        spec.node_pools.insert(name("apps"), workload_pool());
-        let bench = Self { kubernetes, client, simulator, spec, _turn: turn };
+        let mut spec = cloud.spec();
+        let apps = workload_pool(&spec);
+        spec.node_pools.insert(name("apps"), apps);
+        cloud.let_in(&kubernetes, &simulator, spec.name.as_str());
+        let bench = Self { cloud, kubernetes, client, simulator, spec, _turn: turn };
         bench.succeeds(&bench.driver(None).create(&bench.spec, bench.run()).await);
-        bench.nodes_become("apps", 3).await;
+        bench.nodes_become(3).await;
         bench
     }
 
     /// A driver for that cloud, with another way to empty nodes if one is given.
     pub(crate) fn driver(&self, drainer: Option<Arc<dyn NodeDrainer>>) -> Driver {
-        let settings = AwsSettings {
-            endpoint: self.simulator.url("eks").map(str::to_owned),
-            sts_endpoint: self.simulator.url("sts").map(str::to_owned),
-            access_key: Some("AKIASIMULATOR".to_owned()),
-            secret_key: Some(Secret::new("any")),
-            ..AwsSettings::default()
-        };
-        let backend = Arc::new(Eks::new(settings));
+        let backend = self.cloud.backend(&self.simulator);
         let driver = Driver::new(backend, Arc::new(TokioClock::new()), Jitter::seeded(1), POLL_INTERVAL);
         match drainer {
             Some(drainer) => driver.with_drainer(drainer),
@@ -85,14 +77,15 @@ impl Bench {
         Run::new(RUN_TIMEOUT, &|_| {})
     }
 
-    pub(crate) fn target(&self) -> Target {
-        let id: EnvironmentId = format!("eks/{ACCOUNT}/{REGION}/drained").parse().expect("an id");
+    /// The environment, as who made it knows it.
+    pub(crate) async fn target(&self) -> Target {
+        let id = self.cloud.backend(&self.simulator).locate(&self.spec).await.expect("the environment has an id");
         Target { id, mark: self.spec.mark(), uid: None, deletion_protection: false }
     }
 
     /// Brings the cloud to the spec with a driver as users have it.
     pub(crate) async fn update(&self) -> Outcome {
-        self.driver(None).update(&self.target(), &self.spec, self.run()).await
+        self.driver(None).update(&self.target().await, &self.spec, self.run()).await
     }
 
     #[track_caller]
@@ -150,18 +143,18 @@ impl Bench {
         self.kubernetes.create("/api/v1/namespaces/default/pods", &pod);
     }
 
-    /// The names of a group's nodes.
-    pub(crate) async fn nodes(&self, group: &str) -> Vec<String> {
+    /// The names of the nodes that the workload may run on.
+    pub(crate) async fn nodes(&self) -> BTreeSet<String> {
         let nodes: Api<Node> = Api::all(self.client.clone());
-        let of_group = ListParams::default().labels(&format!("{GROUP_LABEL}={group}"));
-        nodes.list(&of_group).await.expect("nodes can be listed").iter().map(ResourceExt::name_any).collect()
+        let of_workload = ListParams::default().labels(&format!("{WORKLOAD_LABEL}=api"));
+        nodes.list(&of_workload).await.expect("nodes can be listed").iter().map(ResourceExt::name_any).collect()
     }
 
-    /// Waits until a group has that many nodes that are ready.
-    pub(crate) async fn nodes_become(&self, group: &str, count: usize) {
-        let path = format!("/api/v1/nodes?labelSelector={GROUP_LABEL}%3D{group}");
+    /// Waits until the workload has that many nodes, and they are ready.
+    pub(crate) async fn nodes_become(&self, count: usize) {
+        let path = format!("/api/v1/nodes?labelSelector={WORKLOAD_LABEL}%3Dapi");
         tokio::task::block_in_place(|| {
-            self.kubernetes.wait_until(&path, "nodes of a group", |nodes| {
+            self.kubernetes.wait_until(&path, "nodes of the workload", |nodes| {
                 let items = nodes["items"].as_array()?;
                 let is_ready = |node: &&Value| {
                     let conditions = node["status"]["conditions"].as_array();
@@ -172,17 +165,19 @@ impl Bench {
         });
     }
 
-    /// The groups of a pool in the cloud.
-    pub(crate) fn groups(&self, pool: &str) -> Vec<String> {
-        let world = self.simulator.world();
-        let groups = world["eks"][ACCOUNT][REGION]["clusters"]["drained"]["nodegroups"].as_object();
-        let of_pool = |name: &&String| name.as_str() == pool || name.starts_with(&format!("{pool}-"));
-        groups.into_iter().flat_map(|groups| groups.keys()).filter(of_pool).cloned().collect()
+    /// How many pools the cloud was told to delete.
+    pub(crate) fn deletions(&self) -> usize {
+        let deletion = self.cloud.deletion();
+        self.simulator.journal().iter().filter(|entry| entry.operation == deletion && entry.committed).count()
     }
 
-    /// How often something was asked of the cloud.
-    pub(crate) fn requests(&self, operation: &str) -> usize {
-        self.simulator.journal().iter().filter(|entry| entry.operation == operation).count()
+    /// Has `apps` made of other machines.
+    pub(crate) fn change_machine(&mut self, drain_timeout: Duration) {
+        let machine = self.cloud.other_machine().parse().expect("a machine type");
+        self.edit_pool("apps", |pool| {
+            pool.machine_type = machine;
+            pool.drain_timeout = Some(drain_timeout);
+        });
     }
 
     pub(crate) fn edit_pool(&mut self, pool: &str, edit: impl FnOnce(&mut PoolSpec)) {
@@ -195,9 +190,9 @@ pub(crate) fn name(pool: &str) -> PoolName {
     pool.parse().expect("a name")
 }
 
-/// A pool for the workload.
-fn workload_pool() -> PoolSpec {
-    let mut apps = pool();
+/// A pool for the workload, of the machines of the other pool.
+fn workload_pool(spec: &EnvironmentSpec) -> PoolSpec {
+    let mut apps = spec.node_pools.values().next().expect("there is a pool").clone();
     apps.size = PoolSize::Fixed(3);
     apps.mode = PoolMode::User;
     apps.labels.insert(WORKLOAD_LABEL.to_owned(), "api".to_owned());

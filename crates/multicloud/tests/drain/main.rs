@@ -6,6 +6,7 @@
 
 mod availability;
 mod bench;
+mod clouds;
 #[allow(dead_code, reason = "only its specs are used here")]
 #[path = "../eks_world/mod.rs"]
 mod eks_world;

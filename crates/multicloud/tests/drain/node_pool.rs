@@ -1,6 +1,5 @@
 //! What becomes of a workload when its pool changes.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,81 +10,103 @@ use multicloud::drain::NoDrainer;
 use serde_json::json;
 
 use crate::bench::{Bench, REPLICAS, name, words};
+use crate::clouds::{OnEks, SimulatedCloud};
 
 /// One less than there are: one pod may be on its way.
 const LEAST: usize = REPLICAS - 1;
 
-/// A machine change of `apps`.
-fn change_machine(bench: &mut Bench) {
-    bench.edit_pool("apps", |pool| {
-        pool.machine_type = "m7i.large".parse().expect("a machine type");
-        pool.drain_timeout = Some(Duration::from_secs(300));
-    });
+/// Longer than any of it takes. A budget that believes in an eviction that never came holds on for two minutes.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Declares the tests for each cloud: `<cloud>::fake_nodes_<test>`.
+macro_rules! on_each_cloud {
+    ($($module:ident: $cloud:ident),+ $(,)?) => {$(
+        mod $module {
+            use super::$cloud;
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn fake_nodes_a_machine_change_keeps_the_budget_at_every_moment() {
+                super::a_machine_change_keeps_the_budget_at_every_moment(&$cloud).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn fake_nodes_a_machine_change_without_draining_breaks_the_budget() {
+                super::a_machine_change_without_draining_breaks_the_budget(&$cloud).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn fake_nodes_a_removed_pool_is_drained() {
+                super::a_removed_pool_is_drained(&$cloud).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn fake_nodes_a_budget_that_lets_nobody_go_stops_the_change_and_loses_nothing() {
+                super::a_budget_that_lets_nobody_go_stops_the_change_and_loses_nothing(&$cloud).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn fake_nodes_a_process_that_dies_while_draining_is_followed_by_one_that_ends_it() {
+                super::a_process_that_dies_while_draining_is_followed_by_one_that_ends_it(&$cloud).await;
+            }
+        }
+    )+};
 }
 
-/// The group that took the place of `apps`.
-fn successor(bench: &Bench) -> String {
-    let groups = bench.groups("apps");
-    groups.into_iter().find(|group| group != "apps").expect("a group that replaces the first")
-}
+on_each_cloud!(eks: OnEks);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn fake_nodes_a_machine_change_keeps_the_budget_at_every_moment() {
-    let mut bench = Bench::start().await;
+async fn a_machine_change_keeps_the_budget_at_every_moment(cloud: &'static dyn SimulatedCloud) {
+    let mut bench = Bench::start(cloud).await;
     let available = bench.deploy(LEAST).await;
     bench.create_pod("alone", &json!({ "app": "alone" }));
-    change_machine(&mut bench);
+    let old = bench.nodes().await;
+    bench.change_machine(DRAIN_TIMEOUT);
     bench.succeeds(&bench.update().await);
 
-    let group = successor(&bench);
-    let nodes: BTreeSet<String> = bench.nodes(&group).await.into_iter().collect();
-    assert_eq!(nodes.len(), 3);
+    bench.nodes_become(3).await;
+    let new = bench.nodes().await;
+    assert!(new.is_disjoint(&old), "{new:?}");
     let view = available
-        .wait_until(|view| view.ready.len() == REPLICAS && view.ready.values().all(|node| nodes.contains(node)))
+        .wait_until(move |view| view.ready.len() == REPLICAS && view.ready.values().all(|node| new.contains(node)))
         .await;
     assert!(view.fewest >= LEAST, "only {} pods were ready at one time", view.fewest);
     assert!(view.pods >= 2 * REPLICAS, "each pod had to move: {view:?}");
-    assert_eq!(bench.groups("apps"), [group]);
-    bench.nodes_become("apps", 0).await;
+    assert_eq!(bench.deletions(), 1);
     let pods: Api<Pod> = Api::namespaced(bench.client.clone(), "default");
     let alone = pods.list(&ListParams::default().labels("app=alone")).await.expect("pods can be listed");
     assert!(alone.items.is_empty(), "a pod that nobody makes anew had to go, too");
 }
 
 /// Without it, the test above would have shown it.
-#[tokio::test(flavor = "multi_thread")]
-async fn fake_nodes_a_machine_change_without_draining_breaks_the_budget() {
-    let mut bench = Bench::start().await;
+async fn a_machine_change_without_draining_breaks_the_budget(cloud: &'static dyn SimulatedCloud) {
+    let mut bench = Bench::start(cloud).await;
     let available = bench.deploy(LEAST).await;
-    change_machine(&mut bench);
+    bench.change_machine(DRAIN_TIMEOUT);
     let driver = bench.driver(Some(Arc::new(NoDrainer)));
-    bench.succeeds(&driver.update(&bench.target(), &bench.spec, bench.run()).await);
-    bench.nodes_become("apps", 0).await;
+    bench.succeeds(&driver.update(&bench.target().await, &bench.spec, bench.run()).await);
     let view = available.wait_until(|view| view.pods >= 2 * REPLICAS).await;
     assert!(view.fewest < LEAST, "{} pods were ready all the time", view.fewest);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn fake_nodes_a_removed_pool_is_drained() {
-    let mut bench = Bench::start().await;
+async fn a_removed_pool_is_drained(cloud: &'static dyn SimulatedCloud) {
+    let mut bench = Bench::start(cloud).await;
     let available = bench.deploy(LEAST).await;
+    let old = bench.nodes().await;
     let elsewhere = bench.spec.node_pools.remove(&name("apps")).expect("there is such a pool");
     bench.spec.node_pools.insert(name("others"), elsewhere);
     bench.succeeds(&bench.update().await);
-    let nodes: BTreeSet<String> = bench.nodes("others").await.into_iter().collect();
     let view = available
-        .wait_until(|view| view.ready.len() == REPLICAS && view.ready.values().all(|node| nodes.contains(node)))
+        .wait_until(move |view| view.ready.len() == REPLICAS && view.ready.values().all(|node| !old.contains(node)))
         .await;
     assert!(view.fewest >= LEAST, "only {} pods were ready at one time", view.fewest);
-    assert_eq!(bench.groups("apps"), [String::new(); 0]);
+    assert_eq!(bench.deletions(), 1);
+    bench.nodes_become(3).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn fake_nodes_a_budget_that_lets_nobody_go_stops_the_change_and_loses_nothing() {
-    let mut bench = Bench::start().await;
+async fn a_budget_that_lets_nobody_go_stops_the_change_and_loses_nothing(cloud: &'static dyn SimulatedCloud) {
+    let mut bench = Bench::start(cloud).await;
     let available = bench.deploy(REPLICAS).await;
-    change_machine(&mut bench);
-    bench.edit_pool("apps", |pool| pool.drain_timeout = Some(Duration::from_secs(5)));
+    let old = bench.nodes().await;
+    bench.change_machine(Duration::from_secs(5));
     let outcome = bench.update().await;
     let said = words(&outcome);
     let kinds: Vec<_> = outcome.errors().iter().map(|error| error.kind).collect();
@@ -99,9 +120,9 @@ async fn fake_nodes_a_budget_that_lets_nobody_go_stops_the_change_and_loses_noth
     ] {
         assert!(said.contains(part), "{part:?} is not in {said:?}");
     }
-    assert_eq!(bench.requests("DeleteNodegroup"), 0);
-    assert_eq!(bench.groups("apps").len(), 2, "the old group stays beside the new one");
-    let old: BTreeSet<String> = bench.nodes("apps").await.into_iter().collect();
+    assert_eq!(bench.deletions(), 0);
+    bench.nodes_become(6).await;
+    assert!(bench.nodes().await.is_superset(&old), "the old nodes stay beside the new ones");
     let view = available.wait_until(|_| true).await;
     assert_eq!((view.fewest, view.pods), (REPLICAS, REPLICAS), "no pod was touched");
     assert!(view.ready.values().all(|node| old.contains(node)));
@@ -109,33 +130,34 @@ async fn fake_nodes_a_budget_that_lets_nobody_go_stops_the_change_and_loses_noth
     // It goes on once it may.
     let budget = "/apis/policy/v1/namespaces/default/poddisruptionbudgets/api";
     bench.kubernetes.patch(budget, &json!({ "spec": { "minAvailable": LEAST } }));
-    bench.edit_pool("apps", |pool| pool.drain_timeout = Some(Duration::from_secs(300)));
+    bench.change_machine(DRAIN_TIMEOUT);
     bench.succeeds(&bench.update().await);
     let view = available.wait_until(|view| view.ready.len() == REPLICAS).await;
     assert!(view.fewest >= LEAST, "only {} pods were ready at one time", view.fewest);
-    assert_eq!(bench.groups("apps").len(), 1);
+    bench.nodes_become(3).await;
+    assert_eq!(bench.deletions(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn fake_nodes_a_process_that_dies_while_draining_is_followed_by_one_that_ends_it() {
-    let mut bench = Bench::start().await;
+async fn a_process_that_dies_while_draining_is_followed_by_one_that_ends_it(cloud: &'static dyn SimulatedCloud) {
+    let mut bench = Bench::start(cloud).await;
     let available = bench.deploy(LEAST).await;
-    change_machine(&mut bench);
-    let old: BTreeSet<String> = bench.nodes("apps").await.into_iter().collect();
-    let some_moved = available.wait_until(|view| view.ready.values().any(|node| !old.contains(node)));
+    let old = bench.nodes().await;
+    bench.change_machine(DRAIN_TIMEOUT);
+    let on_old = old.clone();
+    let some_moved = available.wait_until(move |view| view.ready.values().any(|node| !on_old.contains(node)));
     tokio::select! {
         outcome = bench.update() => panic!("it ended before a pod had moved: {}", words(&outcome)),
         _ = some_moved => {}
     }
-    assert_eq!(bench.requests("DeleteNodegroup"), 0, "the old group goes after its pods");
+    assert_eq!(bench.deletions(), 0, "the old nodes go after their pods");
     let nodes: Api<Node> = Api::all(bench.client.clone());
     let cordoned = nodes.list(&ListParams::default().fields("spec.unschedulable=true")).await;
     assert_eq!(cordoned.expect("nodes can be listed").items.len(), 3);
 
     bench.succeeds(&bench.update().await);
     let view = available
-        .wait_until(|view| view.ready.len() == REPLICAS && view.ready.values().all(|node| !old.contains(node)))
+        .wait_until(move |view| view.ready.len() == REPLICAS && view.ready.values().all(|node| !old.contains(node)))
         .await;
     assert!(view.fewest >= LEAST, "only {} pods were ready at one time", view.fewest);
-    assert_eq!(bench.requests("DeleteNodegroup"), 1);
+    assert_eq!(bench.deletions(), 1);
 }
