@@ -263,7 +263,8 @@ impl Cloud for Eks {
         for region in self.regions.values_mut() {
             region.settle(now);
             for cluster in region.clusters.values() {
-                nodes.extend(cluster.nodegroups.values().flat_map(|group| node::of_group(&region.name, cluster, group)));
+                nodes
+                    .extend(cluster.nodegroups.values().flat_map(|group| node::of_group(&region.name, cluster, group)));
             }
         }
         nodes
