@@ -191,7 +191,8 @@ pub struct NodePool {
     /// own choice.
     #[attribute(optional, computed, change = depends_on(".machine_type"), validate = [string_length(1..=8)])]
     pub max_surge: Attr<String>,
-    /// How long pods are given to leave a node, such as `30m`, on clouds where that can be chosen.
+    /// How long pods are given to leave nodes that go, such as `1h`, on clouds where that can be chosen. When a pool is
+    /// replaced or removed, by default `30m`. Upgrades of EKS go by its own 15 minutes.
     #[attribute(optional)]
     pub drain_timeout: Attr<GoDuration>,
     /// How the pool is: `creating`, `active`, `updating`, `degraded`, `deleting` or `failed`.
