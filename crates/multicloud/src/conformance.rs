@@ -19,8 +19,8 @@ use crate::clock::{Clock, Jitter};
 use crate::drain::NoDrainer;
 use crate::driver::{Checkpoint, Driver, Ending, Outcome, Run, Target};
 use crate::environment::{
-    EnvironmentId, EnvironmentSpec, KubernetesVersion, OWNER_TAG, Observed, PoolName, PoolSize, Status,
-    Taint, TaintEffect, Violation,
+    EnvironmentId, EnvironmentSpec, KubernetesVersion, OWNER_TAG, Observed, PoolName, PoolSize, Status, Taint,
+    TaintEffect, Violation,
 };
 use crate::error::{ErrorChain, ErrorKind, Result};
 use crate::layer::Layer;
@@ -49,8 +49,14 @@ pub trait World: Send + Sync {
     /// Changes something of a spec that cannot be changed in place.
     fn change_immutable(&self, spec: &mut EnvironmentSpec);
 
-    /// Changes of clusters and pools of that environment that took effect, in order.
+    /// Changes of clusters and pools of that environment that took effect, in order. A request that makes or deletes a
+    /// cluster with its pools is told as the change of each of them.
     async fn writes(&self, id: &EnvironmentId) -> Vec<(Action, Subject)>;
+
+    /// Whether a cluster and its first pools are made by one request, so that none of them can fail alone.
+    fn pools_ride_in_creation(&self) -> bool {
+        false
+    }
 
     /// Lets something go wrong from now on.
     async fn inject(&self, fault: Fault);
@@ -290,7 +296,10 @@ async fn scales_in_place(world: &dyn World) {
     let system = pool_name("system");
     for size in [PoolSize::Fixed(4), PoolSize::Autoscale { min: 1, max: 5 }, PoolSize::Fixed(2)] {
         bench.spec.node_pools.get_mut(&system).unwrap().size = size;
-        assert_eq!(bench.updated().await, [(Action::Update, on_pool("system"))], "{size:?}");
+        // Some clouds have one request for bounds and another for the number of nodes.
+        let writes = bench.updated().await;
+        let as_meant = |write: &(Action, Subject)| *write == (Action::Update, on_pool("system"));
+        assert!(!writes.is_empty() && writes.iter().all(as_meant), "{size:?}: {writes:?}");
         let observed = bench.observed().await;
         assert_eq!((observed.node_pools[&system].min, observed.node_pools[&system].max), size.bounds());
         assert_eq!(observed.uid, uid, "it is still the same environment");
@@ -509,6 +518,10 @@ async fn leaves_different_environments_alone(world: &dyn World) {
 
 async fn keeps_a_partial_creation(world: &dyn World) {
     let mut bench = Bench::new(world, "partial").await;
+    if world.pools_ride_in_creation() {
+        // Then the first pool that can fail alone is the one that comes later.
+        assert_converged(&bench.create().await);
+    }
     add_pools(&mut bench.spec, &["apps"]);
     world.fail_next(&bench.id, Action::Create, on_pool("apps")).await;
     let outcome = bench.create().await;

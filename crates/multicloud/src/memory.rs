@@ -257,7 +257,10 @@ impl MemoryCloud {
             Err(error(kind, "begin", format!("{id}, {}", step.subject)).with_source(ServerText::new(why)))
         };
         // Without the feature of any cloud there is no other change.
-        #[cfg_attr(not(feature = "eks"), expect(irrefutable_let_patterns, reason = "no other cloud is compiled in"))]
+        #[cfg_attr(
+            not(any(feature = "aks", feature = "eks", feature = "gke")),
+            expect(irrefutable_let_patterns, reason = "no other cloud is compiled in")
+        )]
         let Change::Memory(change) = &step.change else {
             return refuse(ErrorKind::Unsupported, "the step was planned by another backend");
         };
