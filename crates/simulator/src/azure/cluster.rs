@@ -234,7 +234,7 @@ fn create(
     let around = Around { location, version: (&asked, version), max_pods: max_pods(&properties) };
     for (pool_name, profile) in profiles {
         let filled = pool::fill(&pool_name, profile, None, &around)?;
-        pool::check_version(&filled, version)?;
+        pool::check_version(&filled, None, version)?;
         pools.push(Pool::within(&pool_name, filled));
     }
     if !pools.iter().any(|pool| text(&pool.properties, "mode") == "System") {
@@ -248,7 +248,7 @@ fn create(
         target: Target::Cluster,
         state: "Creating",
         usual: CREATE,
-        cluster: reached(&properties, &group, name, &id, context),
+        cluster: reached(&properties, name, &id, context),
         pools: BTreeMap::new(),
     };
     let node_group = text(&properties, "nodeResourceGroup").to_owned();
@@ -300,7 +300,7 @@ fn update(
     let upgrades = version != before
         || pools.iter().any(|pool| pool::current(&pool.properties) != Some(pool::resolve(&pool.properties, &around)));
     let (state, usual) = if upgrades { ("Upgrading", UPGRADE) } else { ("Updating", UPDATE) };
-    let mut patch = reached(&properties, &group, name, &id, context);
+    let mut patch = reached(&properties, name, &id, context);
     patch.insert("currentKubernetesVersion".into(), version.to_string().into());
     let patches =
         pools.iter().map(|pool| (pool.name.clone(), pool::reached_by(pool::resolve(&pool.properties, &around))));
@@ -373,7 +373,7 @@ fn update_pools(
             profile.insert("orchestratorVersion".into(), around.version.0.into());
         }
         let filled = pool::fill(&name, profile, Some(&pool.properties), around)?;
-        pool::check_version(&filled, around.version.1)?;
+        pool::check_version(&filled, Some(&pool.properties), around.version.1)?;
         pools.push(Pool::within(&name, filled));
     }
     if !pools.iter().any(|pool| text(&pool.properties, "mode") == "System") {
@@ -395,11 +395,9 @@ fn without_version(pool: &Document) -> Document {
 /// What the control plane is asked to be and what that leads to: the same, a newer patch or the next minor.
 fn upgraded(cluster: &Cluster, asked: &str, before: Version) -> Result<(String, Version), ArmError> {
     let had = text(&cluster.properties, "kubernetesVersion");
+    let asked = if asked.is_empty() { had } else { asked };
     // "Updating the cluster with the same <major.minor> will not trigger an upgrade": the model, at `kubernetesVersion`.
-    if asked.is_empty() {
-        return Ok((had.to_owned(), before));
-    }
-    if asked == had || asked == before.to_string() || asked == format!("1.{}", before.minor) {
+    if asked == before.to_string() || asked == format!("1.{}", before.minor) {
         return Ok((asked.to_owned(), before));
     }
     let version = version_of(&cluster.name, asked)?;
@@ -491,6 +489,7 @@ fn fill(
     location: &str,
 ) -> Result<Document, ArmError> {
     wanted.retain(|key, value| !value.is_null() && !READ_ONLY.contains(&key.as_str()) && key != "agentPoolProfiles");
+    wanted.values_mut().for_each(forget_secrets);
     if let Some(before) = before {
         keep(&mut wanted, before)?;
     }
@@ -544,6 +543,14 @@ fn fill(
         }
     }
     Ok(properties)
+}
+
+/// AKS takes passwords and never shows one.
+fn forget_secrets(value: &mut Value) {
+    if let Value::Object(members) = value {
+        members.retain(|key, _| !super::MASKED.contains(&key.as_str()));
+        members.values_mut().for_each(forget_secrets);
+    }
 }
 
 fn fill_network(given: Option<Value>) -> Result<Value, ArmError> {
@@ -647,8 +654,12 @@ fn keep(wanted: &mut Document, before: &Document) -> Result<(), ArmError> {
             return Err(ArmError::unchangeable(&format!("properties.networkProfile.{key}")));
         }
     }
+    let addresses = had.get("loadBalancerProfile").and_then(|profile| profile.get("effectiveOutboundIPs")).cloned();
     let mut merged = had;
     merged.extend(network);
+    if let (Some(addresses), Some(Value::Object(profile))) = (addresses, merged.get_mut("loadBalancerProfile")) {
+        profile.insert("effectiveOutboundIPs".into(), addresses);
+    }
     wanted.insert("networkProfile".into(), Value::Object(merged));
     let is_on = |properties: &Document, block: &str, key: &str| properties.get(block).map(|block| block[key] == true);
     if is_on(before, "oidcIssuerProfile", "enabled") == Some(true) {
@@ -734,7 +745,7 @@ fn identity(given: &Document, had: Option<&Value>, context: &mut Context<'_>) ->
 }
 
 /// What becomes of the properties once everything is up.
-fn reached(properties: &Document, group: &str, name: &str, subscription: &str, context: &mut Context<'_>) -> Document {
+fn reached(properties: &Document, name: &str, subscription: &str, context: &mut Context<'_>) -> Document {
     let node_group = text(properties, "nodeResourceGroup");
     let mut reached = Document::new();
     if !properties.contains_key("identityProfile") {
@@ -759,8 +770,6 @@ fn reached(properties: &Document, group: &str, name: &str, subscription: &str, c
     }
     let mut issuer = properties.get("oidcIssuerProfile").cloned().unwrap_or_default();
     if issuer["enabled"] == true && issuer.get("issuerURL").is_none() {
-        // Not the name of its group: that would tell strangers.
-        let _ = group;
         let location = text(properties, "fqdn").split('.').nth(2).unwrap_or("").to_owned();
         issuer["issuerURL"] =
             format!("https://{location}.oic.prod-aks.azure.com/{}/{}/", inventory::TENANT, context.random.uuid())
@@ -812,7 +821,7 @@ pub(super) fn planted(
     properties.insert("kubernetesVersion".into(), version.to_string().into());
     properties.insert("currentKubernetesVersion".into(), version.to_string().into());
     properties.insert("provisioningState".into(), "Succeeded".into());
-    let up = reached(&properties, group, name, subscription, context);
+    let up = reached(&properties, name, subscription, context);
     properties.extend(up);
     let mut cluster = Cluster::new(name, group, access, context);
     cluster.see();

@@ -124,7 +124,7 @@ pub(super) fn create_or_update(
     let around = Around { location: &location, version: (&asked, version), max_pods };
     let before = cluster.pools.iter().find(|pool| pool.name == name).map(|pool| pool.properties.clone());
     let filled = fill(name, wanted, before.as_ref(), &around)?;
-    check_version(&filled, version)?;
+    check_version(&filled, before.as_ref(), version)?;
     require_system_pool(cluster, Some((name, &filled)))?;
     let reached = resolve(&filled, &around);
     let (status, state, usual) = match &before {
@@ -231,7 +231,7 @@ pub(super) fn available_versions(subscription: &mut Subscription, input: &Input<
     let newest = Version::parse(text(&cluster.properties, "currentKubernetesVersion")).unwrap_or(catalogue::DEFAULT);
     let versions: Vec<Value> = catalogue::all()
         .filter(|version| *version <= newest && version.minor + SKEW >= newest.minor)
-        .map(|version| json!({ "default": version == newest, "version": version.to_string(), "isPreview": false }))
+        .map(|version| json!({ "default": version == newest, "kubernetesVersion": version.to_string(), "isPreview": false }))
         .collect();
     Ok(Answer::ok(json!({
         "id": format!("{}/availableAgentPoolVersions", cluster.id(&id)),
@@ -341,10 +341,16 @@ pub(super) fn current(pool: &Document) -> Option<Version> {
 }
 
 /// A pool is never ahead of its control plane nor too far behind.
-pub(super) fn check_version(pool: &Document, control_plane: Version) -> Result<(), ArmError> {
+pub(super) fn check_version(
+    pool: &Document,
+    before: Option<&Document>,
+    control_plane: Version,
+) -> Result<(), ArmError> {
     let asked = text(pool, "orchestratorVersion");
     let Some(version) = Version::offered(asked).or_else(|| Version::parse(asked)) else { return Ok(()) };
-    let how = if version > control_plane {
+    // What a pool has been on is never in its way: control planes patched by themselves may fall behind it here.
+    let ahead = version > control_plane && before.and_then(current) != Some(version);
+    let how = if ahead {
         "bigger than"
     } else if version.minor + SKEW < control_plane.minor {
         "more than two minor versions less than"
@@ -355,10 +361,9 @@ pub(super) fn check_version(pool: &Document, control_plane: Version) -> Result<(
         400,
         "NodePoolMcVersionIncompatible",
         format!(
-            "Node pool version {version} and control plane version {control_plane} are incompatible. Minor version of node \
-             pool version {} is {how} control plane version {}. For more information, please check \
-             https://aka.ms/aks/UpgradeVersionRules",
-            version.minor, control_plane.minor
+            "Node pool version {version} and control plane version {control_plane} are incompatible. The version of the \
+             node pool is {how} that of the control plane. For more information, please check \
+             https://aka.ms/aks/UpgradeVersionRules"
         ),
     ))
 }

@@ -2,7 +2,6 @@
 //! APIs" in AKS's page on quotas, and Resource Manager's page "Request limits and throttling".
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use http::Method;
 
@@ -15,11 +14,11 @@ use crate::clock::Moment;
 struct Limit {
     burst: u32,
     refill: u32,
-    per: Duration,
+    per_seconds: u32,
 }
 
-const fn limit(burst: u32, refill: u32, seconds: u64) -> Limit {
-    Limit { burst, refill, per: Duration::from_secs(seconds) }
+const fn limit(burst: u32, refill: u32, per_seconds: u32) -> Limit {
+    Limit { burst, refill, per_seconds }
 }
 
 const PUT_CLUSTER: Limit = limit(20, 1, 60);
@@ -37,7 +36,8 @@ const DELETES: Limit = limit(200, 10, 1);
 
 #[derive(Debug)]
 struct Bucket {
-    tokens: f64,
+    /// In thousandths of what `refill` tokens take to come back: whole numbers, so that a wait is exact.
+    level: u64,
     filled: Moment,
 }
 
@@ -85,17 +85,18 @@ impl Throttle {
     }
 
     /// What is left, or how many seconds to wait.
-    fn draw(&mut self, key: String, limit: Limit, now: Moment) -> Result<u32, u64> {
-        let per_second = f64::from(limit.refill) / limit.per.as_secs_f64();
-        let bucket = self.buckets.entry(key).or_insert(Bucket { tokens: f64::from(limit.burst), filled: now });
-        let gained = now.since(bucket.filled).as_secs_f64() * per_second;
-        bucket.tokens = (bucket.tokens + gained).min(f64::from(limit.burst));
+    fn draw(&mut self, key: String, limit: Limit, now: Moment) -> Result<u64, u64> {
+        let (refill, cost) = (u64::from(limit.refill), u64::from(limit.per_seconds) * 1000);
+        let full = u64::from(limit.burst) * cost;
+        let bucket = self.buckets.entry(key).or_insert(Bucket { level: full, filled: now });
+        let passed = u64::try_from(now.since(bucket.filled).as_millis()).unwrap_or(u64::MAX);
+        bucket.level = bucket.level.saturating_add(passed.saturating_mul(refill)).min(full);
         bucket.filled = now;
-        if bucket.tokens < 1.0 {
-            return Err(((1.0 - bucket.tokens) / per_second).ceil() as u64);
+        if bucket.level < cost {
+            return Err((cost - bucket.level).div_ceil(refill).div_ceil(1000));
         }
-        bucket.tokens -= 1.0;
-        Ok(bucket.tokens as u32)
+        bucket.level -= cost;
+        Ok(bucket.level / cost)
     }
 }
 
@@ -161,6 +162,8 @@ pub(super) fn is_of_service(operation: Operation) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

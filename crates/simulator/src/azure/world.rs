@@ -65,10 +65,19 @@ pub(super) struct Cluster {
     /// How it is reached once it is up.
     pub(super) access: Access,
     running: Option<Running>,
-    /// AKS's own work after an operation, until when.
-    background: Option<Moment>,
+    /// AKS's own work after an operation, and until when.
+    background: Option<(Background, Moment)>,
     late: Late,
     etags: Random,
+}
+
+/// How AKS words that it works by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Background {
+    /// By the handler's name.
+    Named,
+    /// As a write that came in between.
+    Race,
 }
 
 /// How a cluster is reached.
@@ -104,8 +113,8 @@ struct Running {
     what: String,
     due: Moment,
     end: End,
-    /// AKS works on by itself afterwards.
-    goes_on: bool,
+    /// What AKS does by itself afterwards.
+    then: Option<Background>,
 }
 
 #[derive(Debug)]
@@ -306,11 +315,8 @@ impl Cluster {
     pub(super) fn require_idle(&self) -> Result<(), ArmError> {
         match (&self.running, self.background) {
             (Some(running), _) => Err(ArmError::busy(&running.what)),
-            // AKS words its own work either way.
-            (None, Some(_)) if self.etag().as_bytes().first().is_some_and(|byte| byte % 2 == 0) => {
-                Err(ArmError::etag_race())
-            }
-            (None, Some(_)) => Err(ArmError::busy(BACKGROUND)),
+            (None, Some((Background::Race, _))) => Err(ArmError::etag_race()),
+            (None, Some((Background::Named, _))) => Err(ArmError::busy(BACKGROUND)),
             (None, None) => Ok(()),
         }
     }
@@ -516,30 +522,34 @@ impl Cluster {
         };
         let what = format!("{name} - {state}");
         // One in four, and never in a calm world.
-        let goes_on = context.random.late_reads(3) == 3;
+        let then = match context.random.late_reads(7) {
+            7 => Some(Background::Named),
+            6 => Some(Background::Race),
+            _ => None,
+        };
         let record = Record {
             location: self.location().to_owned(),
             started: context.now,
             ended: None,
             status: "InProgress",
             error: None,
-            hidden: hidden_reads(context),
+            hidden: if context.course == Some(Course::NotYetVisible) { 2 } else { 0 },
         };
         operations.insert(operation.clone(), record);
-        self.running = Some(Running { operation: operation.clone(), what, due, end, goes_on });
+        self.running = Some(Running { operation: operation.clone(), what, due, end, then });
         operation
     }
 
     /// Returns whether it is still there.
     fn settle(&mut self, operations: &mut BTreeMap<String, Record>, now: Moment) -> bool {
-        if self.background.is_some_and(|until| until <= now) {
+        if self.background.is_some_and(|(_, until)| until <= now) {
             self.background = None;
             self.touch(&Target::Cluster);
         }
         if self.running.as_ref().is_none_or(|running| running.due > now) {
             return true;
         }
-        let Some(Running { operation, due, end, goes_on, .. }) = self.running.take() else { return true };
+        let Some(Running { operation, due, end, then, .. }) = self.running.take() else { return true };
         self.late = Late::default();
         let mut failure = None;
         match end {
@@ -556,9 +566,8 @@ impl Cluster {
                 if whole {
                     self.touch(&Target::Cluster);
                 }
-                if goes_on && error.is_none() {
-                    self.background = Some(due.plus(BACKGROUND_TIME)).filter(|until| *until > now);
-                }
+                let until = due.plus(BACKGROUND_TIME);
+                self.background = then.filter(|_| error.is_none() && until > now).map(|what| (what, until));
                 failure = error;
             }
             End::PoolVanishes(name) => self.pools.retain(|pool| pool.name != name),
