@@ -8,7 +8,8 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::tools::{
-    Missing, Tool, aws, cargo_deny, kubernetes, kubernetes_provider, kwok, moto, opentofu, terraform, zigbuild,
+    Missing, Tool, aws, cargo_deny, discovery, gcloud, kubernetes, kubernetes_provider, kwok, moto, opentofu,
+    terraform, zigbuild,
 };
 use crate::{process, release, workspace};
 
@@ -68,6 +69,8 @@ struct Tools {
     tofu: Option<PathBuf>,
     moto: Option<PathBuf>,
     aws: Option<PathBuf>,
+    discovery: Option<PathBuf>,
+    gcloud: Option<PathBuf>,
     zig: Option<PathBuf>,
     kubernetes: Option<PathBuf>,
     kubernetes_provider: Option<PathBuf>,
@@ -82,6 +85,8 @@ impl Tools {
             tofu: report.tool("tests and installation with OpenTofu", opentofu::ensure()?),
             moto: report.tool("tests against moto", moto::ensure()?),
             aws: report.tool("tests with the aws CLI", aws::ensure()?),
+            discovery: report.tool("tests of what Google's APIs look like", discovery::ensure()?),
+            gcloud: report.tool("tests with gcloud", gcloud::find()),
             zig: report.tool("the release", zigbuild::ensure()?),
             kubernetes: report.tool("tests with a Kubernetes API", kubernetes::ensure()?),
             kubernetes_provider: report.tool("tests with hashicorp/kubernetes", kubernetes_provider::ensure()?),
@@ -91,12 +96,14 @@ impl Tools {
     }
 
     /// Each tool, the variable by which the tests are told of it, and what the names of its tests contain.
-    fn named(&self) -> [(Option<&Path>, &'static str, &'static str); 9] {
+    fn named(&self) -> [(Option<&Path>, &'static str, &'static str); 11] {
         [
             (&self.terraform, "MULTICLOUD_TERRAFORM", "::terraform"),
             (&self.tofu, "MULTICLOUD_TOFU", "::tofu"),
             (&self.moto, "MULTICLOUD_MOTO_SERVER", "moto"),
             (&self.aws, "MULTICLOUD_AWS", "aws_cli"),
+            (&self.discovery, "MULTICLOUD_DISCOVERY", "discovery"),
+            (&self.gcloud, "MULTICLOUD_GCLOUD", "gcloud_cli"),
             (&self.kubernetes, "MULTICLOUD_KUBERNETES", "kube_apiserver"),
             (&self.kubernetes_provider, "MULTICLOUD_KUBERNETES_PROVIDER", "kube_apiserver"),
             (&self.kubernetes, "MULTICLOUD_KUBERNETES", "fake_nodes"),

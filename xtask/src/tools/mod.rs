@@ -4,6 +4,8 @@ pub(crate) mod cache;
 
 pub(crate) mod aws;
 pub(crate) mod cargo_deny;
+pub(crate) mod discovery;
+pub(crate) mod gcloud;
 pub(crate) mod kubernetes;
 pub(crate) mod kubernetes_provider;
 pub(crate) mod kwok;

@@ -78,7 +78,7 @@ pub(super) fn new_documents(
     if let Some(identity) = doc.get("workloadIdentityConfig") {
         check_workload_pool(location, identity)?;
     }
-    maintenance(&mut doc);
+    maintenance(&mut doc)?;
 
     let mut asked: Vec<Document> = match doc.remove("nodePools") {
         Some(Value::Array(pools)) => pools.into_iter().map(document).collect(),
@@ -300,7 +300,7 @@ pub(super) fn set_maintenance_policy(
     if given.is_some() && given != current {
         return Err(ApiError::precondition("Maintenance policy resource version mismatch."));
     }
-    maintenance(&mut doc);
+    maintenance(&mut doc)?;
     location.require_free(Kind::UpdateCluster, name, None)?;
     Ok(begin(location, Kind::UpdateCluster, name, Effect::PatchCluster(doc), context))
 }
@@ -593,15 +593,28 @@ fn endpoints(doc: &mut Document) {
     doc.insert("masterAuthorizedNetworksConfig".into(), networks);
 }
 
-fn maintenance(doc: &mut Document) {
+/// The policy gets a version by which changes are told apart.
+fn maintenance(doc: &mut Document) -> Result<(), ApiError> {
     let mut policy = match doc.remove("maintenancePolicy") {
         Some(policy) => document(policy),
         None => Document::new(),
     };
     policy.remove("resourceVersion");
+    if let Some(window) =
+        policy.get("window").map(|window| &window["recurringWindow"]).filter(|window| window.is_object())
+    {
+        let recurrence = window["recurrence"].as_str().unwrap_or("");
+        let recurs = ["FREQ=DAILY", "FREQ=WEEKLY"].iter().any(|start| recurrence.starts_with(start));
+        if !recurs || window["window"]["startTime"].as_str() >= window["window"]["endTime"].as_str() {
+            return Err(ApiError::invalid(
+                "maintenance_policy.window.recurring_window must have a recurrence, and a start before its end.",
+            ));
+        }
+    }
     let version = label_fingerprint(&json!(policy));
     policy.insert("resourceVersion".into(), version.into());
     doc.insert("maintenancePolicy".into(), policy.into());
+    Ok(())
 }
 
 fn check_workload_pool(location: &Location, config: &Value) -> Result<(), ApiError> {

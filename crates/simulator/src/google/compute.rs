@@ -79,6 +79,11 @@ pub(super) fn answer(
                 "selfLink": format!("{BASE}/projects/{project}/aggregated/instanceGroupManagers"),
             })
         }
+        // GKE's autoscaler is none of Compute's.
+        Method::ListAutoscalers => {
+            let zone = find_zone(project, place)?;
+            list("autoscaler", &format!("projects/{project}/zones/{zone}/autoscalers"), std::iter::empty())
+        }
         _ => return Err(ApiError::not_found(format!("{} is not of Compute Engine", method.name()))),
     };
     Ok(Answer::read(body))

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
 use super::inventory;
-use super::method::{Method, Service};
+use super::method::{Api, Method};
 use super::{Answer, Input};
 use crate::clock::Moment;
 use crate::cloud::{Context, Reply, Request, Served};
@@ -49,7 +49,7 @@ type OauthError = (&'static str, &'static str);
 impl Tokens {
     /// Judges the token of a request. None is accepted, for clients can be told to send none; so is one that somebody else
     /// has handed out.
-    pub(super) fn authenticate(&self, request: &Request, service: Service, now: Moment) -> Result<(), ApiError> {
+    pub(super) fn authenticate(&self, request: &Request, service: Api, now: Moment) -> Result<(), ApiError> {
         let token = match request.header("authorization").map(|value| value.split_once(' ')) {
             None => request.query("access_token"),
             Some(Some((scheme, token))) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim()),
@@ -82,7 +82,7 @@ impl Tokens {
                 Ok(answer) => answer.into_served(),
                 Err(error) => {
                     let request_id = super::request_id(context);
-                    Served { reply: error.reply(Service::Credentials, &request_id), committed: false }
+                    Served { reply: error.reply(Api::Credentials, &request_id), committed: false }
                 }
             },
             _ => self.metadata(method, input, context),
@@ -173,7 +173,7 @@ impl Tokens {
 
     /// IAM Credentials: a token of a service account for whoever may impersonate it.
     fn generate(&mut self, input: &Input<'_>, context: &mut Context<'_>) -> Result<Answer, ApiError> {
-        self.authenticate(input.request, Service::Credentials, context.now)?;
+        self.authenticate(input.request, Api::Credentials, context.now)?;
         let account = input.label(1);
         if account.starts_with(REFUSED) || !account.contains('@') {
             let permission = "iam.serviceAccounts.getAccessToken";
@@ -243,7 +243,7 @@ pub(super) fn logged_body(request: &Request) -> Option<Value> {
 }
 
 /// The error for a token that is none, or no longer.
-pub(super) fn unauthenticated(service: Service, reason: &str) -> ApiError {
+pub(super) fn unauthenticated(service: Api, reason: &str) -> ApiError {
     let message = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other \
                    valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.";
     ApiError::new(401, "UNAUTHENTICATED", "authError", message).info(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::method::Service;
+use super::method::Api;
 use crate::cloud::Reply;
 
 /// An error of one of the services.
@@ -59,7 +59,7 @@ impl ApiError {
     }
 
     /// The reply in the service's form.
-    pub(super) fn reply(self, service: Service, request_id: &str) -> Reply {
+    pub(super) fn reply(self, service: Api, request_id: &str) -> Reply {
         let mut error = json!({
             "code": self.code,
             "message": self.message,
@@ -67,8 +67,8 @@ impl ApiError {
         });
         match service {
             // Compute says no canonical code for what its older front end refuses.
-            Service::Compute if self.info.is_none() => {}
-            Service::Container | Service::Compute | Service::ServiceUsage | Service::Credentials => {
+            Api::Compute if self.info.is_none() => {}
+            Api::Container | Api::Compute | Api::ServiceUsage | Api::Credentials => {
                 let request = json!({ "@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": request_id });
                 error["status"] = self.status.into();
                 error["details"] = self.info.into_iter().chain([request]).collect();

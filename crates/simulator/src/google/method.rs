@@ -8,7 +8,7 @@ use crate::percent;
 
 /// Which service a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Service {
+pub(super) enum Api {
     Container,
     Compute,
     ServiceUsage,
@@ -16,13 +16,13 @@ pub(super) enum Service {
     Credentials,
 }
 
-impl Service {
+impl Api {
     pub(super) fn host(self) -> &'static str {
         match self {
-            Service::Container => "container.googleapis.com",
-            Service::Compute => "compute.googleapis.com",
-            Service::ServiceUsage => "serviceusage.googleapis.com",
-            Service::Credentials => "iamcredentials.googleapis.com",
+            Api::Container => "container.googleapis.com",
+            Api::Compute => "compute.googleapis.com",
+            Api::ServiceUsage => "serviceusage.googleapis.com",
+            Api::Credentials => "iamcredentials.googleapis.com",
         }
     }
 
@@ -30,11 +30,11 @@ impl Service {
     /// 240.
     pub(super) fn per_minute(self) -> u32 {
         match self {
-            Service::Container => 3000,
-            Service::Compute => 1500,
-            Service::ServiceUsage => 240,
+            Api::Container => 3000,
+            Api::Compute => 1500,
+            Api::ServiceUsage => 240,
             // No page names one that provisioning could reach.
-            Service::Credentials => 60_000,
+            Api::Credentials => 60_000,
         }
     }
 }
@@ -52,8 +52,8 @@ macro_rules! methods {
                 match self { $(Method::$name => stringify!($name),)* }
             }
 
-            pub(super) fn service(self) -> Service {
-                match self { $(Method::$name => Service::$service,)* }
+            pub(super) fn service(self) -> Api {
+                match self { $(Method::$name => Api::$service,)* }
             }
 
             fn route(self) -> (Verb, &'static str) {
@@ -95,6 +95,7 @@ methods! {
     ListInstanceGroupManagers Compute GET "/projects/{}/zones/{}/instanceGroupManagers";
     GetInstanceGroupManager Compute GET "/projects/{}/zones/{}/instanceGroupManagers/{}";
     AggregatedListInstanceGroupManagers Compute GET "/projects/{}/aggregated/instanceGroupManagers";
+    ListAutoscalers Compute GET "/projects/{}/zones/{}/autoscalers";
     ListServices ServiceUsage GET "/v1/projects/{}/services";
     GetService ServiceUsage GET "/v1/projects/{}/services/{}";
     BatchGetServices ServiceUsage GET "/v1/projects/{}/services:batchGet";
@@ -107,9 +108,9 @@ methods! {
     GenerateAccessToken Credentials POST "/v1/projects/{}/serviceAccounts/{}:generateAccessToken";
     PingMetadata Credentials GET "/";
     GetProjectMetadata Credentials GET "/computeMetadata/v1/project/{}";
+    ListServiceAccountMetadata Credentials GET "/computeMetadata/v1/instance/service-accounts";
     GetInstanceMetadata Credentials GET "/computeMetadata/v1/instance/{}";
     GetUniverseMetadata Credentials GET "/computeMetadata/v1/universe/{}";
-    ListServiceAccountMetadata Credentials GET "/computeMetadata/v1/instance/service-accounts";
     GetServiceAccountMetadata Credentials GET "/computeMetadata/v1/instance/service-accounts/{}";
     GetServiceAccountValueMetadata Credentials GET "/computeMetadata/v1/instance/service-accounts/{}/{}";
 }
@@ -129,11 +130,11 @@ impl Method {
     }
 }
 
-fn served_at(endpoint: &str, service: Service) -> bool {
+fn served_at(endpoint: &str, service: Api) -> bool {
     match service {
-        Service::Container | Service::Credentials => endpoint == "google",
-        Service::Compute => endpoint == "google_compute",
-        Service::ServiceUsage => endpoint == "google_serviceusage",
+        Api::Container | Api::Credentials => endpoint == "google",
+        Api::Compute => endpoint == "google_compute",
+        Api::ServiceUsage => endpoint == "google_serviceusage",
     }
 }
 

@@ -35,7 +35,7 @@ use self::bucket::Bucket;
 use self::credential::Tokens;
 use self::error::ApiError;
 use self::inventory::Place;
-use self::method::{Method, Service};
+use self::method::{Api, Method};
 use self::operation::{Kind, Operation};
 use self::service_usage::Services;
 use self::world::Location;
@@ -158,10 +158,10 @@ impl Google {
         }
         self.settle(context.now);
         match service {
-            Service::Container => self.container(method, input, context),
-            Service::Compute => compute::answer(self, method, project.0, input),
-            Service::ServiceUsage => self.services.answer(method, project, input),
-            Service::Credentials => Err(ApiError::not_found("Not found.")),
+            Api::Container => self.container(method, input, context),
+            Api::Compute => compute::answer(self, method, project.0, input),
+            Api::ServiceUsage => self.services.answer(method, project, input),
+            Api::Credentials => Err(ApiError::not_found("Not found.")),
         }
     }
 
@@ -291,10 +291,8 @@ impl Cloud for Google {
             region: place.cloned(),
             logged_path: logged_path(request),
             logged_body: match service {
-                Some(Service::Container | Service::Compute | Service::ServiceUsage) => {
-                    serde_json::from_slice(&request.body).ok()
-                }
-                Some(Service::Credentials) => credential::logged_body(request),
+                Some(Api::Container | Api::Compute | Api::ServiceUsage) => serde_json::from_slice(&request.body).ok(),
+                Some(Api::Credentials) => credential::logged_body(request),
                 // What nobody knows may hold anything.
                 None => None,
             },
@@ -305,11 +303,11 @@ impl Cloud for Google {
         let request_id = request_id(context);
         let Some((method, path)) = Method::find(endpoint, &request.method, &request.path) else {
             let message = format!("not offered here: {} {}", request.method, request.path);
-            let reply = ApiError::not_found(message).reply(Service::Container, &request_id);
+            let reply = ApiError::not_found(message).reply(Api::Container, &request_id);
             return Served { reply, committed: false };
         };
         let input = Input { path, request };
-        if method.service() == Service::Credentials {
+        if method.service() == Api::Credentials {
             return self.tokens.serve(method, &input, context);
         }
         match self.answer(method, &input, context) {
@@ -372,7 +370,7 @@ impl Cloud for Google {
 fn find_project(name: &str) -> Result<(&'static str, &'static str), ApiError> {
     // A project that is not there and one that one may not see are the same to Google.
     inventory::project(name).ok_or_else(|| {
-        let metadata = json!({ "consumer": format!("projects/{name}"), "service": Service::Container.host() });
+        let metadata = json!({ "consumer": format!("projects/{name}"), "service": Api::Container.host() });
         ApiError::forbidden(format!("Permission denied on resource project {name}.")).info(
             "CONSUMER_INVALID",
             "googleapis.com",
@@ -411,7 +409,7 @@ fn busy_with_something() -> ApiError {
 }
 
 /// Worded as the quota system does for all services.
-fn throttled(service: Service, number: &str) -> ApiError {
+fn throttled(service: Api, number: &str) -> ApiError {
     let (host, limit) = (service.host(), service.per_minute());
     let message = format!(
         "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute' of service '{host}' for consumer \

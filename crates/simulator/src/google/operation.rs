@@ -148,7 +148,7 @@ impl Kind {
         let one_goes = |kind| matches!(kind, Kind::CreateNodePool | Kind::DeleteNodePool);
         if self == Kind::SetNodePoolManagement || running.kind == Kind::SetNodePoolManagement {
             let either = [self, running.kind];
-            return !either.into_iter().any(whole) && !(same_pool && either.into_iter().any(one_goes));
+            return !(either.into_iter().any(whole) || same_pool && either.into_iter().any(one_goes));
         }
         pool.is_some() && running.pool.is_some() && !same_pool
     }

@@ -24,10 +24,12 @@ pub(super) enum Shape {
     List(&'static Shape),
     /// Any key, values of text.
     Texts,
+    /// Any key, values of one shape.
+    Entries(&'static Shape),
     Message(&'static [(&'static str, Shape)]),
 }
 
-use Shape::{Enum, Flag, Float, Int32, Int64, List, Message, OptionalFlag, Text, Texts};
+use Shape::{Entries, Enum, Flag, Float, Int32, Int64, List, Message, OptionalFlag, Text, Texts};
 
 const ENABLED: Shape = Message(&[("enabled", Flag)]);
 const DISABLED: Shape = Message(&[("disabled", Flag)]);
@@ -101,8 +103,8 @@ const MANAGEMENT: Shape = Message(&[("autoUpgrade", Flag), ("autoRepair", Flag)]
 const UPGRADE_SETTINGS: Shape = Message(&[
     ("maxSurge", Int32),
     ("maxUnavailable", Int32),
-    // There is no value 1.
-    ("strategy", Enum(&["NODE_POOL_UPDATE_STRATEGY_UNSPECIFIED", "", "BLUE_GREEN", "SURGE", "SHORT_LIVED"])),
+    // There are no values 1 and 4.
+    ("strategy", Enum(&["NODE_POOL_UPDATE_STRATEGY_UNSPECIFIED", "", "BLUE_GREEN", "SURGE", "", "SHORT_LIVED"])),
     (
         "blueGreenSettings",
         Message(&[
@@ -115,7 +117,11 @@ const UPGRADE_SETTINGS: Shape = Message(&[
     ),
 ]);
 
-const NODE_DRAIN: Shape = Message(&[("respectPdbDuringNodePoolDeletion", OptionalFlag)]);
+const NODE_DRAIN: Shape = Message(&[
+    ("respectPdbDuringNodePoolDeletion", OptionalFlag),
+    ("pdbTimeoutDuration", Text),
+    ("graceTerminationDuration", Text),
+]);
 
 const NODE_NETWORK: Shape = Message(&[
     ("createPodRange", Flag),
@@ -184,7 +190,15 @@ const RELEASE_CHANNEL: Shape =
 
 const WORKLOAD_IDENTITY: Shape = Message(&[("workloadPool", Text)]);
 
-const TIME_WINDOW: Shape = Message(&[("startTime", Text), ("endTime", Text)]);
+const TIME_WINDOW: Shape = Message(&[
+    ("startTime", Text),
+    ("endTime", Text),
+    (
+        "maintenanceExclusionOptions",
+        // Here the first value is one.
+        Message(&[("scope", Enum(&["NO_UPGRADES", "NO_MINOR_UPGRADES", "NO_MINOR_OR_NODE_UPGRADES"]))]),
+    ),
+]);
 
 const MAINTENANCE_POLICY: Shape = Message(&[
     (
@@ -192,9 +206,14 @@ const MAINTENANCE_POLICY: Shape = Message(&[
         Message(&[
             ("dailyMaintenanceWindow", Message(&[("startTime", Text), ("duration", Text)])),
             ("recurringWindow", Message(&[("window", TIME_WINDOW), ("recurrence", Text)])),
+            ("maintenanceExclusions", Entries(&TIME_WINDOW)),
         ]),
     ),
     ("resourceVersion", Text),
+    (
+        "disruptionBudget",
+        Message(&[("minorVersionDisruptionInterval", Text), ("patchVersionDisruptionInterval", Text)]),
+    ),
 ]);
 
 const COMPONENTS: Shape = Message(&[("enableComponents", List(&Text))]);
@@ -483,6 +502,14 @@ fn normalise(shape: Shape, value: Value, path: &str) -> Result<Option<Value>, Ap
             Some(value) => wrong("TYPE_STRING", value),
             None => Ok((!entries.is_empty()).then_some(Value::Object(entries))),
         },
+        (Entries(shape), Value::Object(entries)) => {
+            let mut map = Document::new();
+            for (key, value) in entries {
+                let value = normalise(*shape, value, &format!("{path}[{key:?}]"))?;
+                map.insert(key, value.unwrap_or_else(|| json!({})));
+            }
+            Ok((!map.is_empty()).then_some(Value::Object(map)))
+        }
         (Message(members), Value::Object(entries)) => {
             let mut message = Document::new();
             for (key, value) in entries {
@@ -499,12 +526,12 @@ fn normalise(shape: Shape, value: Value, path: &str) -> Result<Option<Value>, Ap
             }
             Ok(Some(Value::Object(message)))
         }
-        (Text | Texts | Flag | OptionalFlag | Float | List(_) | Message(_), value) => {
+        (Text | Texts | Entries(_) | Flag | OptionalFlag | Float | List(_) | Message(_), value) => {
             let kind = match shape {
                 Text | Texts => "TYPE_STRING",
                 Flag | OptionalFlag => "TYPE_BOOL",
                 Float => "TYPE_FLOAT",
-                Int32 | Int64 | Enum(_) | List(_) | Message(_) => "TYPE_MESSAGE",
+                Int32 | Int64 | Enum(_) | List(_) | Entries(_) | Message(_) => "TYPE_MESSAGE",
             };
             wrong(kind, &value)
         }
