@@ -43,7 +43,7 @@ fn act(engine: &mut Engine, method: &Method, path: &[&str], body: &[u8]) -> Resu
     let done = json!({});
     match (method, path) {
         (&Method::GET, ["world"]) => Ok(engine.world()),
-        (&Method::GET, ["journal"]) => serde_json::to_value(engine.journal()).map_err(|e| e.to_string()),
+        (&Method::GET, ["journal"]) => serde_json::to_value(engine.journal(0)).map_err(|e| e.to_string()),
         (&Method::POST, ["reset"]) => {
             engine.reset();
             Ok(done)

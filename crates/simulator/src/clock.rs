@@ -65,6 +65,22 @@ impl Moment {
         self.0 as f64 / 1000.0
     }
 
+    /// Without the part of a second.
+    pub(crate) fn whole_second(self) -> Moment {
+        Moment(self.0.div_euclid(1000).saturating_mul(1000))
+    }
+
+    /// As HTTP writes dates (RFC 9110, section 5.6.7).
+    pub(crate) fn http_date(self) -> String {
+        const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let text = self.rfc3339();
+        let weekday = usize::try_from(self.0.div_euclid(86_400_000).rem_euclid(7)).unwrap_or(0);
+        let month =
+            text[5..7].parse().ok().and_then(|month: usize| MONTHS.get(month.checked_sub(1)?)).unwrap_or(&"Jan");
+        format!("{}, {} {month} {} {} GMT", DAYS[weekday], &text[8..10], &text[..4], &text[11..19])
+    }
+
     /// RFC 3339 in UTC with milliseconds.
     pub(crate) fn rfc3339(self) -> String {
         let (days, ms) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
@@ -111,6 +127,11 @@ impl Clock {
         self.moved = self.moved.saturating_add(by);
     }
 
+    /// How far it has been moved.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.moved
+    }
+
     pub(crate) fn now(&self) -> Moment {
         let moved = self.start.plus(self.moved);
         match self.time {
@@ -135,6 +156,7 @@ mod tests {
         ] {
             assert_eq!(Moment::date(year, month, day).rfc3339(), text);
         }
+        assert_eq!(Moment::date(1994, 11, 6).http_date(), "Sun, 06 Nov 1994 00:00:00 GMT");
     }
 
     #[test]

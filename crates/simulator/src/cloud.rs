@@ -91,6 +91,9 @@ pub(crate) struct Call {
     pub(crate) logged_body: Option<Value>,
 }
 
+/// How long a stuck operation takes: no client waits for it, and tests can still have it end by moving the clock.
+const STUCK: Duration = Duration::from_secs(30 * 86_400);
+
 /// What a cloud serves a request with.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
@@ -107,7 +110,7 @@ impl Context<'_> {
         match self.course {
             // Ten times is beyond any client's default deadline of our durations, and still ends.
             Some(Course::Slow) => self.now.plus(takes * 10),
-            Some(Course::Stuck) => Moment::NEVER,
+            Some(Course::Stuck) => self.now.plus(STUCK),
             Some(Course::Fail | Course::Degrade | Course::StaleStatus | Course::NotYetVisible) | None => {
                 self.now.plus(takes)
             }

@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::clock::Moment;
 use crate::cloud::{Cloud, CloudKind, Context, Reply, Request, WorldError};
-use crate::fault::{Break, Effect, FaultPlan, FaultPlanError, Garbage, Injection, Point, Substitute};
+use crate::fault::{Break, Effect, FaultPlan, FaultPlanError, Garbage, Injection, Point, RetryAfter, Substitute};
 use crate::journal::{Entry, Journal};
 use crate::kubernetes::ApiServer;
 use crate::nodes::SimulatedNode;
@@ -93,12 +94,20 @@ impl Engine {
         };
         let course = match &effect {
             Some(Effect::Course(course)) => Some(*course),
-            Some(Effect::Connection { .. } | Effect::Reply { .. }) | None => None,
+            Some(Effect::Connection { .. } | Effect::Reply { .. } | Effect::Relabelled) | None => None,
         };
-        let context = &mut Context { now: self.clock.now(), random: &mut self.random, course };
+        let now = self.clock.now();
+        let context = &mut Context { now, random: &mut self.random, course };
+        let mut not_before = None;
         let (outcome, committed) = match effect {
             None | Some(Effect::Course(_)) => {
                 let served = cloud.serve(endpoint, request, context);
+                (Outcome::Send(served.reply), served.committed)
+            }
+            Some(Effect::Relabelled) => {
+                let mut served = cloud.serve(endpoint, request, context);
+                served.reply.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("Content-Type"));
+                served.reply.headers.push(("Content-Type", "text/plain".into()));
                 (Outcome::Send(served.reply), served.committed)
             }
             Some(Effect::Connection { point: Point::BeforeSend | Point::Uncommitted, how }) => {
@@ -118,7 +127,9 @@ impl Engine {
                     Substitute::Error(fault) => cloud.refuse(endpoint, request, fault, context),
                     Substitute::Garbage(garbage) => garbled(garbage),
                 };
-                reply.headers.extend(retry_after.map(|value| ("Retry-After", value)));
+                let (headers, asked) = retry_after.map(|retry_after| told(retry_after, now)).unwrap_or_default();
+                reply.headers.extend(headers);
+                not_before = asked.map(Moment::rfc3339);
                 (Outcome::Send(reply), committed)
             }
         };
@@ -137,13 +148,25 @@ impl Engine {
             status,
             committed,
             fault: name,
+            not_before,
             request: call.logged_body,
         })?;
         Ok(outcome)
     }
 
-    pub(crate) fn journal(&self) -> Vec<Entry> {
-        self.journal.entries()
+    /// The requests after number `seen`.
+    pub(crate) fn journal(&self, seen: u64) -> Vec<Entry> {
+        self.journal.entries(seen)
+    }
+
+    /// How many requests there were.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seq
+    }
+
+    /// Since its beginning.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
     }
 
     /// The first entry after number `seen` that is wanted.
@@ -183,6 +206,10 @@ impl Engine {
         Ok(())
     }
 
+    pub(crate) fn clear_faults(&mut self) {
+        self.faults = FaultPlan::default();
+    }
+
     pub(crate) fn advance(&mut self, by: Duration) {
         self.clock.advance(by);
     }
@@ -219,12 +246,45 @@ fn fault_random(seed: u64) -> Random {
 /// More than a client should take: the largest true reply, a full page of add-on versions, has some 100 KiB.
 const HUGE: usize = 10 * 1024 * 1024;
 
+/// The headers that say when to come back, and that moment where it can be told.
+fn told(retry_after: RetryAfter, now: Moment) -> (Vec<(&'static str, String)>, Option<Moment>) {
+    match retry_after {
+        RetryAfter::Text(text) => {
+            let seconds = text.parse().ok().map(Duration::from_secs);
+            (vec![("Retry-After", text)], seconds.map(|seconds| now.plus(seconds)))
+        }
+        RetryAfter::Date(seconds) => {
+            let until = now.plus(Duration::from_secs(seconds));
+            // Dates have whole seconds, so that this one is a part of a second before what was asked for.
+            let headers = vec![("Date", now.http_date()), ("Retry-After", until.http_date())];
+            (headers, Some(until.whole_second()))
+        }
+    }
+}
+
 /// What no service says, but proxies, load balancers and broken middle boxes do.
 fn garbled(garbage: Garbage) -> Reply {
     let (status, kind, body) = match garbage {
         Garbage::Html => {
             let page = "<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>";
             (502, "text/html", page.into())
+        }
+        Garbage::GatewayTimeout => {
+            let page =
+                "<html><head><title>504 Gateway Time-out</title></head><body><h1>Gateway Time-out</h1></body></html>";
+            (504, "text/html", page.into())
+        }
+        Garbage::HtmlOk => {
+            let page = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form></form></body></html>";
+            (200, "text/html", page.into())
+        }
+        Garbage::DuplicateKeys => {
+            let body = r#"{"cluster":{"name":"a"},"cluster":{"name":"b","name":"c"},"name":"a","name":"b","status":"A","status":"B","properties":{},"properties":{"provisioningState":"X","provisioningState":"Y"}}"#;
+            (200, "application/json", body.into())
+        }
+        Garbage::HugeNumber => {
+            let body = r#"{"cluster":{"createdAt":1e400},"nodegroup":{"diskSize":1e400},"update":{"createdAt":-1e400},"initialNodeCount":1e400,"properties":{"maxAgentPools":1e400}}"#;
+            (200, "application/json", body.into())
         }
         Garbage::Empty => (200, "application/json", Vec::new()),
         Garbage::Truncated => (200, "application/json", br#"{"cluster":{"name":"c","resourcesVpc"#.to_vec()),

@@ -69,6 +69,10 @@ pub enum Fault {
     InternalError,
     /// 502 and a page of HTML, as a proxy or load balancer in between answers.
     Html,
+    /// 504 and a page of HTML.
+    GatewayTimeout,
+    /// 200 and a page of HTML, as a portal in between that wants a login.
+    HtmlOk,
     /// 200 without a body.
     Empty,
     /// 200 and JSON that breaks off, though the connection does not.
@@ -77,6 +81,12 @@ pub enum Fault {
     InvalidUtf8,
     /// 200 and JSON of members that nobody knows, with values of the wrong types.
     WrongShape,
+    /// 200 and JSON that has each of its members twice.
+    DuplicateKeys,
+    /// 200 and JSON with a number that no type holds.
+    HugeNumber,
+    /// 200 and what the service says, as `text/plain`.
+    WrongContentType,
     /// 200 and ten mebibytes.
     Huge,
     /// The credentials are expired: 403. Keys that AssumeRole gave out stay expired from then on.
@@ -93,7 +103,7 @@ pub enum Fault {
     NotFoundAsClientException,
     /// The asynchronous operation takes ten times as long.
     Slow,
-    /// The asynchronous operation never ends.
+    /// The asynchronous operation takes a month.
     Stuck,
     /// The asynchronous operation fails.
     Fail,
@@ -117,10 +127,14 @@ pub(crate) enum Break {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Garbage {
     Html,
+    GatewayTimeout,
+    HtmlOk,
     Empty,
     Truncated,
     InvalidUtf8,
     WrongShape,
+    DuplicateKeys,
+    HugeNumber,
     Huge,
 }
 
@@ -157,13 +171,24 @@ pub(crate) enum Course {
     NotYetVisible,
 }
 
+/// What a reply says about when to come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RetryAfter {
+    /// The header's text as it is.
+    Text(String),
+    /// The date that many seconds after the reply's own.
+    Date(u64),
+}
+
 /// What happens to one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// The connection breaks.
     Connection { point: Point, how: Break },
     /// Another reply is sent, after the work or instead of it.
-    Reply { committed: bool, substitute: Substitute, retry_after: Option<String> },
+    Reply { committed: bool, substitute: Substitute, retry_after: Option<RetryAfter> },
+    /// The service's reply is sent with another content type.
+    Relabelled,
     /// The operation is accepted and takes another course.
     Course(Course),
 }
@@ -208,7 +233,10 @@ struct Rule {
     #[serde(default = "once")]
     times: u32,
     probability: Option<f64>,
+    /// The header's text: seconds or a date.
     retry_after: Option<String>,
+    /// The header as a date, that many seconds after the reply's own.
+    retry_after_date: Option<u64>,
 }
 
 fn once() -> u32 {
@@ -219,6 +247,7 @@ fn once() -> u32 {
 enum Kind {
     Connection(Break),
     Reply(Substitute),
+    Relabelled,
     Course(Course),
 }
 
@@ -272,6 +301,9 @@ impl Rule {
         if self.probability.is_some_and(|p| !(0.0..=1.0).contains(&p)) {
             return Err("probability lies between 0 and 1".into());
         }
+        if self.retry_after.is_some() && self.retry_after_date.is_some() {
+            return Err("retry_after and retry_after_date are the same header".into());
+        }
         if self.retry_after.as_ref().is_some_and(|text| http::HeaderValue::from_str(text).is_err()) {
             return Err("retry_after is the text of a header: seconds or an HTTP date".into());
         }
@@ -280,10 +312,10 @@ impl Rule {
             (Kind::Reply(_), Some(Point::BeforeSend | Point::ReplyCut)) => {
                 Err("a reply is given at uncommitted or reply_lost".into())
             }
-            (Kind::Course(_), Some(_)) => Err("what happens after acceptance has no point".into()),
+            (Kind::Course(_) | Kind::Relabelled, Some(_)) => Err("what happens after acceptance has no point".into()),
             (Kind::Connection(_), Some(_))
             | (Kind::Reply(_), None | Some(Point::Uncommitted | Point::ReplyLost))
-            | (Kind::Course(_), None) => Ok(()),
+            | (Kind::Course(_) | Kind::Relabelled, None) => Ok(()),
         }
     }
 
@@ -311,10 +343,13 @@ impl Rule {
                 Injection { name: format!("{}/{name}", point.name()), effect: Effect::Connection { point, how } }
             }
             Kind::Reply(substitute) => {
-                let (committed, retry_after) = (point.commits(), self.retry_after.clone());
+                let committed = point.commits();
+                let text = self.retry_after.clone().map(RetryAfter::Text);
+                let retry_after = self.retry_after_date.map(RetryAfter::Date).or(text);
                 let effect = Effect::Reply { committed, substitute, retry_after };
                 Injection { name: format!("{}/{name}", point.name()), effect }
             }
+            Kind::Relabelled => Injection { name, effect: Effect::Relabelled },
             Kind::Course(course) => Injection { name, effect: Effect::Course(course) },
         }
     }
@@ -331,6 +366,11 @@ impl Fault {
             Fault::Unavailable => Kind::Reply(Substitute::Error(ReplyFault::Unavailable)),
             Fault::InternalError => Kind::Reply(Substitute::Error(ReplyFault::InternalError)),
             Fault::Html => Kind::Reply(Substitute::Garbage(Garbage::Html)),
+            Fault::GatewayTimeout => Kind::Reply(Substitute::Garbage(Garbage::GatewayTimeout)),
+            Fault::HtmlOk => Kind::Reply(Substitute::Garbage(Garbage::HtmlOk)),
+            Fault::DuplicateKeys => Kind::Reply(Substitute::Garbage(Garbage::DuplicateKeys)),
+            Fault::HugeNumber => Kind::Reply(Substitute::Garbage(Garbage::HugeNumber)),
+            Fault::WrongContentType => Kind::Relabelled,
             Fault::Empty => Kind::Reply(Substitute::Garbage(Garbage::Empty)),
             Fault::Truncated => Kind::Reply(Substitute::Garbage(Garbage::Truncated)),
             Fault::InvalidUtf8 => Kind::Reply(Substitute::Garbage(Garbage::InvalidUtf8)),

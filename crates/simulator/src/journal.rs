@@ -36,6 +36,9 @@ pub struct Entry {
     pub committed: bool,
     /// The injected fault, as `point/fault`.
     pub fault: Option<String>,
+    /// The simulated time before which the injected reply asks not to be asked again, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<String>,
     /// The request's body with secrets masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Value>,
@@ -69,8 +72,10 @@ impl Journal {
         Ok(())
     }
 
-    pub(crate) fn entries(&self) -> Vec<Entry> {
-        self.entries.iter().cloned().collect()
+    /// The entries after number `seen`.
+    pub(crate) fn entries(&self, seen: u64) -> Vec<Entry> {
+        let older = self.entries.partition_point(|entry| entry.seq <= seen);
+        self.entries.range(older..).cloned().collect()
     }
 
     /// The first entry after number `seen` that is wanted.

@@ -211,7 +211,22 @@ impl Running {
 
     /// The requests so far.
     pub fn journal(&self) -> Vec<Entry> {
-        lock(&self.engine).journal()
+        self.journal_after(0)
+    }
+
+    /// The requests after number `seen`.
+    pub fn journal_after(&self, seen: u64) -> Vec<Entry> {
+        lock(&self.engine).journal(seen)
+    }
+
+    /// How many requests there were: the number of the last one.
+    pub fn seen(&self) -> u64 {
+        lock(&self.engine).seen()
+    }
+
+    /// How far simulated time has been moved, by requests and by [`Running::advance`].
+    pub fn elapsed(&self) -> Duration {
+        lock(&self.engine).elapsed()
     }
 
     /// Waits until an entry fulfils the predicate, and returns the first that does. Has no deadline of its own: wrap it in
@@ -245,6 +260,11 @@ impl Running {
     /// When a rule names an operation that no cloud has.
     pub fn add_faults(&self, plan: FaultPlan) -> Result<(), FaultPlanError> {
         lock(&self.engine).add_faults(plan)
+    }
+
+    /// Takes back the faults that have not struck yet.
+    pub fn clear_faults(&self) {
+        lock(&self.engine).clear_faults();
     }
 
     /// Moves the simulated clock.

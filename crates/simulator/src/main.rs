@@ -56,17 +56,19 @@ enum Pace {
 }
 
 const FAULTS_HELP: &str = "\
-Faults: a list of {call | operation, point, fault, times, probability, retry_after}
+Faults: a list of {call | operation, point, fault, times, probability, retry_after | retry_after_date}
   call         number of the request in the journal; or operation, by name (* is every one)
   point        before_send | uncommitted | reply_lost | reply_cut
   fault        at any point: drop, reset, hang
                at uncommitted (the default) or reply_lost: throttle, throttle_as_invalid_request, unavailable,
                internal_error, expired_token, access_denied, propagating, busy, limit_exceeded,
                not_found_as_client_exception,
-               and what no service says: html, empty, truncated, invalid_utf8, wrong_shape, huge
+               and what no service says: html, gateway_timeout, html_ok, empty, truncated, invalid_utf8, wrong_shape,
+               duplicate_keys, huge_number, huge
                without a point, what becomes of the accepted operation: slow, stuck, fail, degrade, stale_status,
-               not_yet_visible
-  times        how often (1)      probability  of each time (1)      retry_after  header of the reply";
+               not_yet_visible; or the true reply as text/plain: wrong_content_type
+  times        how often (1)      probability  of each time (1)      retry_after  header of the reply
+               retry_after_date  the same as a date, that many seconds after the reply's own";
 
 const WORLD_HELP: &str = "\
 On every endpoint, under /_simulator/: GET world, GET journal, POST reset, POST faults (a list as above),

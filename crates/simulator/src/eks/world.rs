@@ -206,7 +206,7 @@ impl Cluster {
             end.insert("status".into(), active.into());
             end.extend(health.map(|issues| ("health".to_owned(), issues)));
             if change.target != Target::Cluster {
-                end.insert("modifiedAt".into(), due_or_now(due, context.now).epoch_seconds().into());
+                end.insert("modifiedAt".into(), due.epoch_seconds().into());
             }
             resource.begin("UPDATING", due, end, Some((id.clone(), failure)), context);
         }
@@ -394,9 +394,4 @@ fn failure(target: &Target, kind: &str) -> Value {
         }
     };
     json!({ "errorCode": code, "errorMessage": message, "resourceIds": ids })
-}
-
-/// When a change counts as made: what never ends is modified now.
-fn due_or_now(due: Moment, now: Moment) -> Moment {
-    if due == Moment::NEVER { now } else { due }
 }
