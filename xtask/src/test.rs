@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::tools::{
-    Missing, Tool, aws, cargo_deny, discovery, gcloud, kubernetes, kubernetes_provider, kwok, moto, opentofu,
+    Missing, Tool, aws, azure_sdk, cargo_deny, discovery, gcloud, kubernetes, kubernetes_provider, kwok, moto, opentofu,
     terraform, zigbuild,
 };
 use crate::{process, release, workspace};
@@ -69,6 +69,7 @@ struct Tools {
     tofu: Option<PathBuf>,
     moto: Option<PathBuf>,
     aws: Option<PathBuf>,
+    azure_sdk: Option<PathBuf>,
     discovery: Option<PathBuf>,
     gcloud: Option<PathBuf>,
     zig: Option<PathBuf>,
@@ -85,6 +86,7 @@ impl Tools {
             tofu: report.tool("tests and installation with OpenTofu", opentofu::ensure()?),
             moto: report.tool("tests against moto", moto::ensure()?),
             aws: report.tool("tests with the aws CLI", aws::ensure()?),
+            azure_sdk: report.tool("tests with Azure's SDK", azure_sdk::ensure()?),
             discovery: report.tool("tests of what Google's APIs look like", discovery::ensure()?),
             gcloud: report.tool("tests with gcloud", gcloud::find()),
             zig: report.tool("the release", zigbuild::ensure()?),
@@ -96,12 +98,13 @@ impl Tools {
     }
 
     /// Each tool, the variable by which the tests are told of it, and what the names of its tests contain.
-    fn named(&self) -> [(Option<&Path>, &'static str, &'static str); 11] {
+    fn named(&self) -> [(Option<&Path>, &'static str, &'static str); 12] {
         [
             (&self.terraform, "MULTICLOUD_TERRAFORM", "::terraform"),
             (&self.tofu, "MULTICLOUD_TOFU", "::tofu"),
             (&self.moto, "MULTICLOUD_MOTO_SERVER", "moto"),
             (&self.aws, "MULTICLOUD_AWS", "aws_cli"),
+            (&self.azure_sdk, "MULTICLOUD_AZURE_SDK", "azure_sdk"),
             (&self.discovery, "MULTICLOUD_DISCOVERY", "discovery"),
             (&self.gcloud, "MULTICLOUD_GCLOUD", "gcloud_cli"),
             (&self.kubernetes, "MULTICLOUD_KUBERNETES", "kube_apiserver"),

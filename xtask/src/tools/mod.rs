@@ -3,6 +3,7 @@
 pub(crate) mod cache;
 
 pub(crate) mod aws;
+pub(crate) mod azure_sdk;
 pub(crate) mod cargo_deny;
 pub(crate) mod discovery;
 pub(crate) mod gcloud;
