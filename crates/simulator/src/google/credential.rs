@@ -76,7 +76,8 @@ impl Tokens {
     /// Serves one of the token services.
     pub(super) fn serve(&mut self, method: Method, input: &Input<'_>, context: &mut Context<'_>) -> Served {
         match method {
-            Method::GetToken => oauth(self.grant(input.request, context)),
+            // The second is that of people whom a workforce pool knows; it takes what the first takes.
+            Method::GetToken | Method::GetFederatedUserToken => oauth(self.grant(input.request, context)),
             Method::ExchangeToken => oauth(self.exchange(input.request, context)),
             Method::GenerateAccessToken => match self.generate(input, context) {
                 Ok(answer) => answer.into_served(),
@@ -128,7 +129,9 @@ impl Tokens {
                 Ok(json!({ "access_token": token, "expires_in": LIFETIME.as_secs(), "token_type": "Bearer" }))
             }
             "refresh_token" => {
-                if field("client_id").is_empty() || field("client_secret") == REFUSED {
+                // A client says who it is in the form or in the header (RFC 6749, section 2.3.1).
+                let in_header = request.header("authorization").is_some_and(|value| value.starts_with("Basic "));
+                if (field("client_id").is_empty() && !in_header) || field("client_secret") == REFUSED {
                     return Err(("invalid_client", "The OAuth client was not found."));
                 }
                 if field("refresh_token").is_empty() {

@@ -104,6 +104,7 @@ methods! {
     DisableService ServiceUsage POST "/v1/projects/{}/services/{}:disable";
     GetServiceOperation ServiceUsage GET "/v1/operations/{}";
     GetToken Credentials POST "/token";
+    GetFederatedUserToken Credentials POST "/v1/oauthtoken";
     ExchangeToken Credentials POST "/v1/token";
     GenerateAccessToken Credentials POST "/v1/projects/{}/serviceAccounts/{}:generateAccessToken";
     PingMetadata Credentials GET "/";

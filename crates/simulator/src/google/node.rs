@@ -68,3 +68,60 @@ fn taint(taint: &Value) -> Value {
     };
     json!({ "key": taint["key"], "value": taint["value"].as_str().unwrap_or(""), "effect": effect })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::clock::Moment;
+    use crate::cloud::{Cloud, Context};
+    use crate::google::Google;
+    use crate::kubernetes::ApiServer;
+    use crate::random::Random;
+
+    const POOL: [&str; 6] = ["simulated-project", "us-east1", "clusters", "c", "nodePools", "apps"];
+
+    fn put(google: &mut Google, path: &[&str], value: Value) {
+        let mut random = Random::new(0);
+        let context = &mut Context { now: Moment::date(2026, 1, 1), random: &mut random, course: None };
+        google.put(path, value, context).unwrap();
+    }
+
+    fn names(google: &mut Google) -> BTreeSet<String> {
+        google.nodes(Moment::date(2026, 1, 1)).into_iter().map(|node| node.name).collect()
+    }
+
+    #[test]
+    fn nodes_are_those_of_the_instance_groups_and_others_when_they_are_made_of_something_else() {
+        let mut google = Google::new(ApiServer::Unreachable);
+        put(&mut google, &POOL[..4], json!({}));
+        let taints = json!([{ "key": "k", "value": "v", "effect": "NO_SCHEDULE" }]);
+        let config = json!({ "labels": { "tier": "web" }, "taints": taints, "spot": true });
+        put(&mut google, &POOL, json!({ "initialNodeCount": 2, "config": config }));
+        let nodes = google.nodes(Moment::date(2026, 1, 1));
+        assert_eq!(nodes.len(), 6);
+        let node = &nodes[0];
+        assert_eq!((node.cluster.as_str(), node.version.as_str()), ("c", "1.33"));
+        for (key, value) in [
+            ("cloud.google.com/gke-nodepool", "apps"),
+            ("cloud.google.com/gke-spot", "true"),
+            ("topology.kubernetes.io/zone", "us-east1-b"),
+            ("tier", "web"),
+        ] {
+            assert_eq!(node.labels.get(key).map(String::as_str), Some(value), "{key}");
+        }
+        assert_eq!(node.taints, [json!({ "key": "k", "value": "v", "effect": "NoSchedule" })]);
+
+        let before = names(&mut google);
+        put(&mut google, &POOL, json!({ "config": { "labels": { "tier": "app" } } }));
+        assert_eq!(names(&mut google), before);
+        put(&mut google, &POOL, json!({ "config": { "machineType": "e2-small" } }));
+        assert!(names(&mut google).is_disjoint(&before));
+        let group = [&POOL[..], &["instanceGroupManagers", "us-east1-b"]].concat();
+        put(&mut google, &group, json!({ "targetSize": 0 }));
+        assert_eq!(names(&mut google).len(), 4);
+        put(&mut google, &POOL, json!({ "status": "ERROR" }));
+        assert_eq!(names(&mut google).len(), 0);
+    }
+}

@@ -60,6 +60,8 @@ pub(super) enum Effect {
     Resize(u32),
     /// The pool's nodes are in these zones.
     MovePool(Vec<String>),
+    /// What GKE does by itself shows in nothing that is kept here.
+    Nothing,
 }
 
 /// How an operation has ended.
@@ -179,10 +181,7 @@ impl Operation {
         takes: Duration,
         now: Moment,
     ) -> Operation {
-        let effect = match pool {
-            Some(_) => Effect::PatchPool(Document::new()),
-            None => Effect::PatchCluster(Document::new()),
-        };
+        let effect = Effect::Nothing;
         let (cluster, due) = (cluster.to_owned(), now.plus(takes));
         let (started, runs_from) = (now, now);
         Operation {

@@ -340,6 +340,7 @@ impl Location {
                     }
                 }
                 Effect::DeleteCluster => drop(self.clusters.remove(name)),
+                Effect::Nothing => {}
                 Effect::CreatePool | Effect::PatchPool(_) | Effect::Resize(_) | Effect::MovePool(_) => {
                     let Some(pool) = pool_name.and_then(|pool| cluster.pools.get_mut(pool)) else { return };
                     if kind != Kind::SetNodePoolManagement {
@@ -361,7 +362,8 @@ impl Location {
                         | Effect::DeleteCluster
                         | Effect::DeletePool
                         | Effect::PatchCluster(_)
-                        | Effect::MoveCluster(_) => {}
+                        | Effect::MoveCluster(_)
+                        | Effect::Nothing => {}
                     }
                     if let Some(condition) = degraded {
                         pool.trouble("RUNNING_WITH_ERROR", condition);

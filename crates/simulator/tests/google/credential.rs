@@ -39,6 +39,9 @@ async fn each_kind_of_credential_gets_a_token_that_works() {
     let service_account =
         bearer(&client, &assertion(claims("deployer@simulated-project.iam.gserviceaccount.com"))).await;
     let user = post(&client, "/token", "grant_type=refresh_token&client_id=c&client_secret=s&refresh_token=r").await;
+    let basic = [FORM, ("Authorization", "Basic Yzpz")];
+    let form = "grant_type=refresh_token&refresh_token=r";
+    let person = client.send("google", "POST", "/v1/oauthtoken", form, &basic).await.unwrap();
     let federated = post(
         &client,
         "/v1/token",
@@ -53,7 +56,7 @@ async fn each_kind_of_credential_gets_a_token_that_works() {
     .await;
     let machine = metadata(&client, "instance/service-accounts/default/token").await;
     let mut tokens = Vec::new();
-    for reply in [service_account, user, federated, machine] {
+    for reply in [service_account, user, person, federated, machine] {
         assert_eq!(reply.status, 200, "{reply:?}");
         let body = reply.json();
         assert_eq!((&body["token_type"], &body["expires_in"]), (&json!("Bearer"), &json!(3600)));
