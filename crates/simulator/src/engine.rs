@@ -119,7 +119,12 @@ impl Engine {
             }
             Some(Effect::Connection { point: Point::ReplyCut, how }) => {
                 let served = cloud.serve(endpoint, request, context);
-                (Outcome::Cut(served.reply, how), served.committed)
+                // Of a reply without a body there is no half: it is lost.
+                let outcome = match served.reply.body.is_empty() {
+                    true => Outcome::Break(how),
+                    false => Outcome::Cut(served.reply, how),
+                };
+                (outcome, served.committed)
             }
             Some(Effect::Reply { committed, substitute, retry_after }) => {
                 let committed = committed && cloud.serve(endpoint, request, context).committed;

@@ -43,10 +43,10 @@ pub(super) fn put(
     match object {
         ["providers", namespace] => {
             let registered = patch.get("registrationState").is_none_or(|state| state == "Registered");
-            let since = if registered { context.now } else { Moment::NEVER };
-            subscription.registered.insert(namespace.to_ascii_lowercase(), since);
-            if !registered {
-                subscription.registered.remove(&namespace.to_ascii_lowercase());
+            let namespace = namespace.to_ascii_lowercase();
+            match registered {
+                true => drop(subscription.registered.insert(namespace, context.now)),
+                false => drop(subscription.registered.remove(&namespace)),
             }
             Ok(())
         }

@@ -40,7 +40,7 @@ pub(super) fn of_pool(subscription: &str, cluster: &Cluster, pool: &Pool) -> Vec
             labels.extend(own.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))));
         }
         // The scale set's number stands for the subscription and group, and a new image means new machines.
-        let set = number(&format!("{subscription}/{}/{}", cluster.group, cluster.name));
+        let set = digits(&format!("{subscription}/{}/{}", cluster.group, cluster.name));
         let own = cluster.name.to_lowercase().replace('_', "-");
         SimulatedNode {
             name: format!("{own}-aks-{}-{set}-vmss{:06}-{}", pool.name, index, version.replace('.', "-")),
@@ -65,9 +65,53 @@ fn parse_taint(taint: &str) -> Option<Value> {
 }
 
 /// Eight digits that a text always leads to (FNV-1a).
-fn number(text: &str) -> String {
+pub(super) fn digits(text: &str) -> String {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0000_0100_0000_01b3)
     });
     format!("{:08}", hash % 100_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::azure::Azure;
+    use crate::clock::Moment;
+    use crate::cloud::{Cloud, Context};
+    use crate::kubernetes::ApiServer;
+    use crate::random::Random;
+
+    #[test]
+    fn a_pool_has_a_node_per_machine_until_it_is_deleted() {
+        let mut azure = Azure::new(ApiServer::Unreachable);
+        let subscription = super::super::inventory::SUBSCRIPTIONS[0].0;
+        let now = Moment::date(2026, 1, 1);
+        let mut put = |azure: &mut Azure, pool: &str, properties: Value| {
+            let path = [subscription, "groups", "platform", "clusters", "Admin_1", "agentPools", pool];
+            let path = if pool.is_empty() { &path[..5] } else { &path[..] };
+            let context = &mut Context { now, random: &mut Random::new(1), course: None };
+            azure.put(path, json!({ "properties": properties }), context).unwrap();
+        };
+        put(&mut azure, "", json!({}));
+        put(
+            &mut azure,
+            "web",
+            json!({
+                "count": 3, "availabilityZones": ["2"], "nodeLabels": { "tier": "web" }, "nodeTaints": ["k=v:NoSchedule", "e:NoExecute"],
+            }),
+        );
+        let nodes = azure.nodes(now);
+        let names: std::collections::BTreeSet<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
+        assert_eq!((nodes.len(), names.len()), (4, 4));
+        let web = nodes.iter().find(|node| node.labels["agentpool"] == "web").unwrap();
+        assert!(web.name.starts_with("admin-1-aks-web-") && web.cluster == "Admin_1", "{}", web.name);
+        assert_eq!(
+            (web.labels["tier"].as_str(), web.labels["topology.kubernetes.io/zone"].as_str()),
+            ("web", "eastus-2")
+        );
+        let taint = |key: &str, value: &str, effect: &str| json!({ "key": key, "value": value, "effect": effect });
+        assert_eq!(web.taints, [taint("k", "v", "NoSchedule"), taint("e", "", "NoExecute")]);
+        put(&mut azure, "web", json!({ "provisioningState": "Deleting" }));
+        assert_eq!(azure.nodes(now).len(), 1);
+    }
 }

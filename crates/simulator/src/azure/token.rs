@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::error::ArmError;
 use super::inventory;
+use super::node::digits;
 use crate::clock::Moment;
 use crate::cloud::{Context, Request};
 
@@ -104,7 +105,7 @@ impl Tokens {
             None if token == "invalid" || token.split('.').count() == 3 => {
                 Err(refusal("InvalidAuthenticationToken", "The access token is invalid.", "error=\"invalid_token\""))
             }
-            None => Ok(format!("bearer-{}", token.len())),
+            None => Ok(format!("bearer-{}", digits(token))),
         }
     }
 

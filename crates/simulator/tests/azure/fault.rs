@@ -31,6 +31,16 @@ async fn a_dropped_connection_commits_according_to_its_point() {
 }
 
 #[tokio::test]
+async fn a_reply_without_a_body_is_lost_where_it_would_be_cut() {
+    let client = start_faulty(r#"[{"operation":"ManagedClusters_Delete","point":"reply_cut","fault":"drop"}]"#).await;
+    client.cluster("c", cluster_body()).await;
+    let Broken(received) = client.try_call("DELETE", &cluster_path("c"), Value::Null, &[]).await.unwrap_err();
+    assert!(received.is_empty(), "{received:?}");
+    let entry = client.simulator.journal().pop().unwrap();
+    assert_eq!((entry.fault.as_deref(), entry.committed, entry.status), (Some("reply_cut/drop"), true, None));
+}
+
+#[tokio::test]
 async fn a_reset_passes_through_tls() {
     for (point, fault) in
         [("uncommitted", "reset"), ("reply_lost", "reset"), ("reply_cut", "reset"), ("uncommitted", "drop")]
