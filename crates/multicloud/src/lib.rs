@@ -88,6 +88,7 @@ pub mod registry;
 mod secret;
 #[cfg(any(feature = "aks", feature = "eks", feature = "gke"))]
 mod upgrade;
+mod words;
 
 pub use access::{ClusterAccess, Credential};
 pub use backend::{Backend, Capabilities, Difference};
@@ -102,3 +103,4 @@ pub use error::{Error, ErrorChain, ErrorKind, Result, RetryClass, ServerText};
 pub use layer::Layer;
 pub use operation::{Action, Change, IdempotencyToken, NodeDrain, Operation, Progress, Step, Subject, WhenUnreachable};
 pub use secret::Secret;
+pub use words::UnknownWord;

@@ -36,7 +36,7 @@ pub use credential::Variables;
 pub use settings::{AzureEnvironment, AzureSettings, UnknownEnvironment};
 pub use spec::{
     AgentPoolSpec, AksObserved, AksSpec, EntraSpec, NetworkDataplane, NetworkPlugin, NetworkPluginMode, NetworkPolicy,
-    ObservedAgentPool, SkuTier, UnknownWord,
+    ObservedAgentPool, SkuTier,
 };
 
 use self::client::{Accepted, AtLocation, Client, Offer, Place};
@@ -112,6 +112,7 @@ impl Aks {
             Reference::Location(part, path) => match self.client.location(&path).await {
                 Ok(AtLocation::Running) => Ok(Progress::Running),
                 Ok(AtLocation::Ended) => Ok(Progress::Done),
+                Ok(AtLocation::Unclear) => self.part_progress(place, &part, action).await,
                 Err(failure) if failure.kind == ErrorKind::NotFound => self.part_progress(place, &part, action).await,
                 Err(failure) => Err(failure),
             },

@@ -33,7 +33,7 @@ pub use change::{ClusterSetting, EksChange, GroupSettings, GroupSize, NewCluster
 pub use settings::{AssumeRole, AssumeRoleWithWebIdentity, AwsSettings};
 pub use spec::{
     AccessEntrySpec, AccessScope, AddonSpec, AuthenticationMode, EksObserved, EksSpec, LogType, NodeGroupSpec,
-    ObservedAccessEntry, ObservedAddon, ObservedGroup, ResolveConflicts, SupportType, UnknownWord,
+    ObservedAccessEntry, ObservedAddon, ObservedGroup, ResolveConflicts, SupportType,
 };
 
 use self::client::{Accepted, Client, Part, Session};

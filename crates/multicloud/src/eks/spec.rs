@@ -2,13 +2,12 @@
 //! ([`EksObserved`]).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::environment::{KubernetesVersion, MaxSurge, PoolName, Status, Taint};
 use crate::error::ServerText;
+use crate::words::words;
 
 /// What an EKS environment needs beside what every environment has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,54 +111,6 @@ pub enum AccessScope {
     Cluster,
     /// In these namespaces.
     Namespaces(BTreeSet<String>),
-}
-
-/// Defines an enumeration of EKS with the words of its API.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
-        }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// As the API writes it.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)+
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownWord;
-
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
-                Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(|| UnknownWord {
-                    what: $what,
-                    known: [$($word),+].join(", "),
-                })
-            }
-        }
-    };
-}
-
-/// A text that is none of an enumeration's words.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not {what}, expected one of {known}")]
-pub struct UnknownWord {
-    what: &'static str,
-    known: String,
 }
 
 words!(

@@ -32,7 +32,7 @@ use async_trait::async_trait;
 
 pub use change::{ClusterSetting, Endpoint, GkeChange, NewCluster, NewPool, PoolSetting};
 pub use settings::GoogleSettings;
-pub use spec::{GkeObserved, GkeSpec, ObservedNodePool, ReleaseChannel, UnknownChannel};
+pub use spec::{GkeObserved, GkeSpec, ObservedNodePool, ReleaseChannel};
 pub use surroundings::Surroundings;
 
 use self::client::{Client, Place, Session, is_of, minors};

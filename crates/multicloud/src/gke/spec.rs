@@ -2,13 +2,12 @@
 //! ([`GkeObserved`]).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::environment::{KubernetesVersion, MaintenanceWindow, PoolName, Status, Taint};
 use crate::error::ServerText;
+use crate::words::words;
 
 /// What a GKE environment has beside what every environment has. Nothing of it is demanded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,56 +56,21 @@ impl Default for GkeSpec {
     }
 }
 
-/// Where GKE's own upgrades of a cluster come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum ReleaseChannel {
-    /// The newest versions first.
-    Rapid,
-    /// Versions some months old.
-    Regular,
-    /// Versions that have proved themselves.
-    Stable,
-    /// Versions with long support, for a price.
-    Extended,
-    /// No channel.
-    Unspecified,
-}
-
-impl ReleaseChannel {
-    /// Every channel.
-    pub const ALL: [Self; 5] = [Self::Rapid, Self::Regular, Self::Stable, Self::Extended, Self::Unspecified];
-
-    /// As the API writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rapid => "RAPID",
-            Self::Regular => "REGULAR",
-            Self::Stable => "STABLE",
-            Self::Extended => "EXTENDED",
-            Self::Unspecified => "UNSPECIFIED",
-        }
+words!(
+    /// Where GKE's own upgrades of a cluster come from.
+    ReleaseChannel, "a release channel" {
+        /// The newest versions first.
+        Rapid = "RAPID",
+        /// Versions some months old.
+        Regular = "REGULAR",
+        /// Versions that have proved themselves.
+        Stable = "STABLE",
+        /// Versions with long support, for a price.
+        Extended = "EXTENDED",
+        /// No channel.
+        Unspecified = "UNSPECIFIED",
     }
-}
-
-impl fmt::Display for ReleaseChannel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A text that is no release channel.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a release channel, expected one of RAPID, REGULAR, STABLE, EXTENDED, UNSPECIFIED")]
-pub struct UnknownChannel;
-
-impl FromStr for ReleaseChannel {
-    type Err = UnknownChannel;
-
-    fn from_str(text: &str) -> Result<Self, UnknownChannel> {
-        Self::ALL.into_iter().find(|channel| channel.as_str() == text).ok_or(UnknownChannel)
-    }
-}
+);
 
 /// What only GKE says about an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
