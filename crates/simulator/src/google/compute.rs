@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::inventory::{self, MachineType, Place};
-use super::method::Method;
+use super::method::Compute;
 use super::world::{Group, Location};
 use super::{Answer, Google, Input};
 
@@ -15,44 +15,44 @@ const CREATED: &str = "1969-12-31T16:00:00.000-08:00";
 
 pub(super) fn answer(
     google: &Google,
-    method: Method,
+    method: Compute,
     project: &'static str,
     input: &Input<'_>,
 ) -> Result<Answer, ApiError> {
     let place = input.label(1);
     let body = match method {
-        Method::ListZones => {
+        Compute::ListZones => {
             let zones = inventory::zones().map(|name| zone(project, &name));
             list("zone", &format!("projects/{project}/zones"), zones)
         }
-        Method::GetZone => zone(project, find_zone(project, place)?),
-        Method::ListRegions => {
+        Compute::GetZone => zone(project, find_zone(project, place)?),
+        Compute::ListRegions => {
             let regions = inventory::REGIONS.iter().map(|(name, _)| region(project, name));
             list("region", &format!("projects/{project}/regions"), regions)
         }
-        Method::GetRegion => match inventory::REGIONS.iter().find(|(name, _)| *name == place) {
+        Compute::GetRegion => match inventory::REGIONS.iter().find(|(name, _)| *name == place) {
             Some((name, _)) => region(project, name),
             None => return Err(missing(&format!("projects/{project}/regions/{place}"))),
         },
-        Method::ListMachineTypes => {
+        Compute::ListMachineTypes => {
             let zone = find_zone(project, place)?;
             let types = inventory::machine_types(zone).map(|machine| machine_type(project, zone, machine));
             list("machineType", &format!("projects/{project}/zones/{zone}/machineTypes"), types)
         }
-        Method::GetMachineType => {
+        Compute::GetMachineType => {
             let (zone, name) = (find_zone(project, place)?, input.label(2));
             match inventory::machine_types(zone).find(|machine| machine.name == name) {
                 Some(machine) => machine_type(project, zone, machine),
                 None => return Err(missing(&format!("projects/{project}/zones/{zone}/machineTypes/{name}"))),
             }
         }
-        Method::ListInstanceGroupManagers => {
+        Compute::ListInstanceGroupManagers => {
             let zone = find_zone(project, place)?;
             let groups = groups(google, project).filter(|(in_zone, _)| *in_zone == zone);
             let path = format!("projects/{project}/zones/{zone}/instanceGroupManagers");
             list("instanceGroupManager", &path, groups.map(|(zone, group)| manager(project, zone, group)))
         }
-        Method::GetInstanceGroupManager => {
+        Compute::GetInstanceGroupManager => {
             let (zone, name) = (find_zone(project, place)?, input.label(2));
             let mut groups = groups(google, project);
             match groups.find(|(in_zone, group)| *in_zone == zone && group.name == name) {
@@ -63,7 +63,7 @@ pub(super) fn answer(
                 }
             }
         }
-        Method::AggregatedListInstanceGroupManagers => {
+        Compute::AggregatedListInstanceGroupManagers => {
             let mut items = json!({});
             for (zone, group) in groups(google, project) {
                 let managers = &mut items[format!("zones/{zone}")]["instanceGroupManagers"];
@@ -80,11 +80,10 @@ pub(super) fn answer(
             })
         }
         // GKE's autoscaler is none of Compute's.
-        Method::ListAutoscalers => {
+        Compute::ListAutoscalers => {
             let zone = find_zone(project, place)?;
             list("autoscaler", &format!("projects/{project}/zones/{zone}/autoscalers"), std::iter::empty())
         }
-        _ => return Err(ApiError::not_found(format!("{} is not of Compute Engine", method.name()))),
     };
     Ok(Answer::read(body))
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
 use super::inventory;
-use super::method::{Api, Method};
+use super::method::{Api, Credentials};
 use super::{Answer, Input};
 use crate::clock::Moment;
 use crate::cloud::{Context, Reply, Request, Served};
@@ -74,19 +74,28 @@ impl Tokens {
     }
 
     /// Serves one of the token services.
-    pub(super) fn serve(&mut self, method: Method, input: &Input<'_>, context: &mut Context<'_>) -> Served {
+    pub(super) fn serve(&mut self, method: Credentials, input: &Input<'_>, context: &mut Context<'_>) -> Served {
         match method {
             // The second is that of people whom a workforce pool knows; it takes what the first takes.
-            Method::GetToken | Method::GetFederatedUserToken => oauth(self.grant(input.request, context)),
-            Method::ExchangeToken => oauth(self.exchange(input.request, context)),
-            Method::GenerateAccessToken => match self.generate(input, context) {
+            Credentials::GetToken | Credentials::GetFederatedUserToken => oauth(self.grant(input.request, context)),
+            Credentials::ExchangeToken => oauth(self.exchange(input.request, context)),
+            Credentials::GenerateAccessToken => match self.generate(input, context) {
                 Ok(answer) => answer.into_served(),
                 Err(error) => {
                     let request_id = super::request_id(context);
                     Served { reply: error.reply(Api::Credentials, &request_id), committed: false }
                 }
             },
-            _ => self.metadata(method, input, context),
+            Credentials::PingMetadata => metadata_reply(200, "application/text", "computeMetadata/\n".into()),
+            Credentials::GetProjectMetadata
+            | Credentials::GetInstanceMetadata
+            | Credentials::GetUniverseMetadata
+            | Credentials::ListServiceAccountMetadata
+            | Credentials::GetServiceAccountMetadata
+            | Credentials::GetServiceAccountValueMetadata => match input.request.header("metadata-flavor") {
+                Some("Google") => self.metadata(method, input, context),
+                Some(_) | None => metadata_reply(403, "text/html", "Missing Metadata-Flavor:Google header.".into()),
+            },
         }
     }
 
@@ -204,36 +213,49 @@ impl Tokens {
     }
 
     /// The metadata server of a machine in the first project.
-    fn metadata(&mut self, method: Method, input: &Input<'_>, context: &mut Context<'_>) -> Served {
-        if input.request.header("metadata-flavor") != Some("Google") && method != Method::PingMetadata {
-            return metadata_reply(403, "text/html", "Missing Metadata-Flavor:Google header.".into());
-        }
+    fn metadata(&mut self, method: Credentials, input: &Input<'_>, context: &mut Context<'_>) -> Served {
         let (project, number) = inventory::PROJECTS[0];
         let email = inventory::default_service_account(number);
-        let text = |text: String| metadata_reply(200, "application/text", text);
-        let account = input.label(0);
-        let is_account = account == "default" || account == email;
-        match (method, account, input.label(1)) {
-            (Method::PingMetadata, ..) => text("computeMetadata/\n".into()),
-            (Method::GetProjectMetadata, "project-id", _) => text(project.into()),
-            (Method::GetProjectMetadata, "numeric-project-id", _) => text(number.into()),
-            (Method::GetUniverseMetadata, "universe-domain" | "universe_domain", _) => text("googleapis.com".into()),
-            (Method::GetInstanceMetadata, "zone", _) => text(format!("projects/{number}/zones/us-central1-a")),
-            (Method::GetInstanceMetadata, "id", _) => text("1000000000000000001".into()),
-            (Method::ListServiceAccountMetadata, ..) => text(format!("default/\n{email}/\n")),
-            (Method::GetServiceAccountMetadata, ..) if is_account => {
+        let of_account = input.label(0) == "default" || input.label(0) == email;
+        let known = match (method, input.label(0)) {
+            (Credentials::GetProjectMetadata, "project-id") => Some(project.to_owned()),
+            (Credentials::GetProjectMetadata, "numeric-project-id") => Some(number.to_owned()),
+            (Credentials::GetUniverseMetadata, "universe-domain" | "universe_domain") => Some("googleapis.com".into()),
+            (Credentials::GetInstanceMetadata, "zone") => Some(format!("projects/{number}/zones/us-central1-a")),
+            (Credentials::GetInstanceMetadata, "id") => Some("1000000000000000001".into()),
+            (Credentials::ListServiceAccountMetadata, _) => Some(format!("default/\n{email}/\n")),
+            (Credentials::GetServiceAccountMetadata, _) if of_account => {
                 let body = json!({ "aliases": ["default"], "email": email, "scopes": [SCOPE] });
-                metadata_reply(200, "application/json", body.to_string())
+                return metadata_reply(200, "application/json", body.to_string());
             }
-            (Method::GetServiceAccountValueMetadata, _, "email") if is_account => text(email),
-            (Method::GetServiceAccountValueMetadata, _, "scopes") if is_account => text(format!("{SCOPE}\n")),
-            (Method::GetServiceAccountValueMetadata, _, "token") if is_account => {
-                let token = self.hand_out(LIFETIME, context);
-                let seconds = LIFETIME.as_secs();
-                let body = json!({ "access_token": token, "expires_in": seconds, "token_type": "Bearer" });
-                metadata_reply(200, "application/json", body.to_string())
-            }
-            _ => metadata_reply(404, "text/html", "404 Not Found".into()),
+            (Credentials::GetServiceAccountValueMetadata, _) if of_account => match input.label(1) {
+                "email" => Some(email),
+                "scopes" => Some(format!("{SCOPE}\n")),
+                "token" => {
+                    let token = self.hand_out(LIFETIME, context);
+                    let seconds = LIFETIME.as_secs();
+                    let body = json!({ "access_token": token, "expires_in": seconds, "token_type": "Bearer" });
+                    return metadata_reply(200, "application/json", body.to_string());
+                }
+                _ => None,
+            },
+            (
+                Credentials::GetProjectMetadata
+                | Credentials::GetUniverseMetadata
+                | Credentials::GetInstanceMetadata
+                | Credentials::GetServiceAccountMetadata
+                | Credentials::GetServiceAccountValueMetadata
+                | Credentials::PingMetadata
+                | Credentials::GetToken
+                | Credentials::GetFederatedUserToken
+                | Credentials::ExchangeToken
+                | Credentials::GenerateAccessToken,
+                _,
+            ) => None,
+        };
+        match known {
+            Some(text) => metadata_reply(200, "application/text", text),
+            None => metadata_reply(404, "text/html", "404 Not Found".into()),
         }
     }
 }

@@ -40,102 +40,137 @@ impl Api {
 }
 
 macro_rules! methods {
-    ($($name:ident $service:ident $verb:ident $path:literal;)*) => {
+    ($($(#[$about:meta])* $api:ident { $($name:ident $verb:ident $path:literal;)* })*) => {
+        $(
+            $(#[$about])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+            pub(super) enum $api { $($name,)* }
+
+            impl $api {
+                const ALL: &[$api] = &[$($api::$name,)*];
+
+                pub(super) fn name(self) -> &'static str {
+                    match self { $($api::$name => stringify!($name),)* }
+                }
+
+                fn route(self) -> (Verb, &'static str) {
+                    match self { $($api::$name => (Verb::$verb, $path),)* }
+                }
+
+                fn find(verb: &Verb, path: &str) -> Option<($api, Vec<String>)> {
+                    $api::ALL.iter().find_map(|method| {
+                        let (wanted, pattern) = method.route();
+                        if *verb == wanted { Some((*method, labels(pattern, path)?)) } else { None }
+                    })
+                }
+            }
+        )*
+
         /// A method of one of the services.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Method { $($name,)* }
+        pub(super) enum Method { $($api($api),)* }
 
         impl Method {
-            pub(super) const ALL: &[Method] = &[$(Method::$name,)*];
+            /// The names of all methods.
+            pub(super) fn names() -> Vec<&'static str> {
+                let mut names = Vec::new();
+                $(names.extend($api::ALL.iter().map(|method| method.name()));)*
+                names
+            }
 
             pub(super) fn name(self) -> &'static str {
-                match self { $(Method::$name => stringify!($name),)* }
+                match self { $(Method::$api(method) => method.name(),)* }
             }
 
-            pub(super) fn service(self) -> Api {
-                match self { $(Method::$name => Api::$service,)* }
-            }
-
-            fn route(self) -> (Verb, &'static str) {
-                match self { $(Method::$name => (Verb::$verb, $path),)* }
+            pub(super) fn api(self) -> Api {
+                match self { $(Method::$api(_) => Api::$api,)* }
             }
         }
     };
 }
 
 methods! {
-    ListClusters Container GET "/v1/projects/{}/locations/{}/clusters";
-    GetCluster Container GET "/v1/projects/{}/locations/{}/clusters/{}";
-    CreateCluster Container POST "/v1/projects/{}/locations/{}/clusters";
-    UpdateCluster Container PUT "/v1/projects/{}/locations/{}/clusters/{}";
-    UpdateMaster Container POST "/v1/projects/{}/locations/{}/clusters/{}:updateMaster";
-    DeleteCluster Container DELETE "/v1/projects/{}/locations/{}/clusters/{}";
-    SetLabels Container POST "/v1/projects/{}/locations/{}/clusters/{}:setResourceLabels";
-    SetLocations Container POST "/v1/projects/{}/locations/{}/clusters/{}:setLocations";
-    SetMaintenancePolicy Container POST "/v1/projects/{}/locations/{}/clusters/{}:setMaintenancePolicy";
-    ListNodePools Container GET "/v1/projects/{}/locations/{}/clusters/{}/nodePools";
-    GetNodePool Container GET "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}";
-    CreateNodePool Container POST "/v1/projects/{}/locations/{}/clusters/{}/nodePools";
-    UpdateNodePool Container PUT "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}";
-    DeleteNodePool Container DELETE "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}";
-    SetNodePoolSize Container POST "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}:setSize";
-    SetNodePoolAutoscaling Container POST "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}:setAutoscaling";
-    SetNodePoolManagement Container POST "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}:setManagement";
-    RollbackNodePoolUpgrade Container POST "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}:rollback";
-    ListOperations Container GET "/v1/projects/{}/locations/{}/operations";
-    GetOperation Container GET "/v1/projects/{}/locations/{}/operations/{}";
-    CancelOperation Container POST "/v1/projects/{}/locations/{}/operations/{}:cancel";
-    GetServerConfig Container GET "/v1/projects/{}/locations/{}/serverConfig";
-    ListZones Compute GET "/projects/{}/zones";
-    GetZone Compute GET "/projects/{}/zones/{}";
-    ListRegions Compute GET "/projects/{}/regions";
-    GetRegion Compute GET "/projects/{}/regions/{}";
-    ListMachineTypes Compute GET "/projects/{}/zones/{}/machineTypes";
-    GetMachineType Compute GET "/projects/{}/zones/{}/machineTypes/{}";
-    ListInstanceGroupManagers Compute GET "/projects/{}/zones/{}/instanceGroupManagers";
-    GetInstanceGroupManager Compute GET "/projects/{}/zones/{}/instanceGroupManagers/{}";
-    AggregatedListInstanceGroupManagers Compute GET "/projects/{}/aggregated/instanceGroupManagers";
-    ListAutoscalers Compute GET "/projects/{}/zones/{}/autoscalers";
-    ListServices ServiceUsage GET "/v1/projects/{}/services";
-    GetService ServiceUsage GET "/v1/projects/{}/services/{}";
-    BatchGetServices ServiceUsage GET "/v1/projects/{}/services:batchGet";
-    EnableService ServiceUsage POST "/v1/projects/{}/services/{}:enable";
-    BatchEnableServices ServiceUsage POST "/v1/projects/{}/services:batchEnable";
-    DisableService ServiceUsage POST "/v1/projects/{}/services/{}:disable";
-    GetServiceOperation ServiceUsage GET "/v1/operations/{}";
-    GetToken Credentials POST "/token";
-    GetFederatedUserToken Credentials POST "/v1/oauthtoken";
-    ExchangeToken Credentials POST "/v1/token";
-    GenerateAccessToken Credentials POST "/v1/projects/{}/serviceAccounts/{}:generateAccessToken";
-    PingMetadata Credentials GET "/";
-    GetProjectMetadata Credentials GET "/computeMetadata/v1/project/{}";
-    ListServiceAccountMetadata Credentials GET "/computeMetadata/v1/instance/service-accounts";
-    GetInstanceMetadata Credentials GET "/computeMetadata/v1/instance/{}";
-    GetUniverseMetadata Credentials GET "/computeMetadata/v1/universe/{}";
-    GetServiceAccountMetadata Credentials GET "/computeMetadata/v1/instance/service-accounts/{}";
-    GetServiceAccountValueMetadata Credentials GET "/computeMetadata/v1/instance/service-accounts/{}/{}";
+    /// Kubernetes Engine.
+    Container {
+        ListClusters GET "/v1/projects/{}/locations/{}/clusters";
+        GetCluster GET "/v1/projects/{}/locations/{}/clusters/{}";
+        CreateCluster POST "/v1/projects/{}/locations/{}/clusters";
+        UpdateCluster PUT "/v1/projects/{}/locations/{}/clusters/{}";
+        UpdateMaster POST "/v1/projects/{}/locations/{}/clusters/{}:updateMaster";
+        DeleteCluster DELETE "/v1/projects/{}/locations/{}/clusters/{}";
+        SetLabels POST "/v1/projects/{}/locations/{}/clusters/{}:setResourceLabels";
+        SetLocations POST "/v1/projects/{}/locations/{}/clusters/{}:setLocations";
+        SetMaintenancePolicy POST "/v1/projects/{}/locations/{}/clusters/{}:setMaintenancePolicy";
+        ListNodePools GET "/v1/projects/{}/locations/{}/clusters/{}/nodePools";
+        GetNodePool GET "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}";
+        CreateNodePool POST "/v1/projects/{}/locations/{}/clusters/{}/nodePools";
+        UpdateNodePool PUT "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}";
+        DeleteNodePool DELETE "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}";
+        SetNodePoolSize POST "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}:setSize";
+        SetNodePoolAutoscaling POST "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}:setAutoscaling";
+        SetNodePoolManagement POST "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}:setManagement";
+        RollbackNodePoolUpgrade POST "/v1/projects/{}/locations/{}/clusters/{}/nodePools/{}:rollback";
+        ListOperations GET "/v1/projects/{}/locations/{}/operations";
+        GetOperation GET "/v1/projects/{}/locations/{}/operations/{}";
+        CancelOperation POST "/v1/projects/{}/locations/{}/operations/{}:cancel";
+        GetServerConfig GET "/v1/projects/{}/locations/{}/serverConfig";
+    }
+    /// Compute Engine.
+    Compute {
+        ListZones GET "/projects/{}/zones";
+        GetZone GET "/projects/{}/zones/{}";
+        ListRegions GET "/projects/{}/regions";
+        GetRegion GET "/projects/{}/regions/{}";
+        ListMachineTypes GET "/projects/{}/zones/{}/machineTypes";
+        GetMachineType GET "/projects/{}/zones/{}/machineTypes/{}";
+        ListInstanceGroupManagers GET "/projects/{}/zones/{}/instanceGroupManagers";
+        GetInstanceGroupManager GET "/projects/{}/zones/{}/instanceGroupManagers/{}";
+        AggregatedListInstanceGroupManagers GET "/projects/{}/aggregated/instanceGroupManagers";
+        ListAutoscalers GET "/projects/{}/zones/{}/autoscalers";
+    }
+    /// Service Usage.
+    ServiceUsage {
+        ListServices GET "/v1/projects/{}/services";
+        GetService GET "/v1/projects/{}/services/{}";
+        BatchGetServices GET "/v1/projects/{}/services:batchGet";
+        EnableService POST "/v1/projects/{}/services/{}:enable";
+        BatchEnableServices POST "/v1/projects/{}/services:batchEnable";
+        DisableService POST "/v1/projects/{}/services/{}:disable";
+        GetServiceOperation GET "/v1/operations/{}";
+    }
+    /// Whatever hands out tokens, and the metadata server.
+    Credentials {
+        GetToken POST "/token";
+        GetFederatedUserToken POST "/v1/oauthtoken";
+        ExchangeToken POST "/v1/token";
+        GenerateAccessToken POST "/v1/projects/{}/serviceAccounts/{}:generateAccessToken";
+        PingMetadata GET "/";
+        GetProjectMetadata GET "/computeMetadata/v1/project/{}";
+        ListServiceAccountMetadata GET "/computeMetadata/v1/instance/service-accounts";
+        GetInstanceMetadata GET "/computeMetadata/v1/instance/{}";
+        GetUniverseMetadata GET "/computeMetadata/v1/universe/{}";
+        GetServiceAccountMetadata GET "/computeMetadata/v1/instance/service-accounts/{}";
+        GetServiceAccountValueMetadata GET "/computeMetadata/v1/instance/service-accounts/{}/{}";
+    }
 }
 
 impl Method {
     /// The method of a request on an endpoint, with the decoded labels of its path.
     pub(super) fn find(endpoint: &str, verb: &Verb, path: &str) -> Option<(Method, Vec<String>)> {
-        // Compute's overrides are given with and without its base path.
-        let path = if endpoint == "google_compute" { path.strip_prefix("/compute/v1").unwrap_or(path) } else { path };
-        Method::ALL.iter().find_map(|method| {
-            let (wanted, pattern) = method.route();
-            if *verb != wanted || !served_at(endpoint, method.service()) {
-                return None;
+        match endpoint {
+            "google_compute" => {
+                // Overrides are given with and without the base path.
+                let path = path.strip_prefix("/compute/v1").unwrap_or(path);
+                Compute::find(verb, path).map(|(method, labels)| (Method::Compute(method), labels))
             }
-            Some((*method, labels(pattern, path)?))
-        })
-    }
-}
-
-fn served_at(endpoint: &str, service: Api) -> bool {
-    match service {
-        Api::Container | Api::Credentials => endpoint == "google",
-        Api::Compute => endpoint == "google_compute",
-        Api::ServiceUsage => endpoint == "google_serviceusage",
+            "google_serviceusage" => {
+                ServiceUsage::find(verb, path).map(|(method, labels)| (Method::ServiceUsage(method), labels))
+            }
+            _ => match Container::find(verb, path) {
+                Some((method, labels)) => Some((Method::Container(method), labels)),
+                None => Credentials::find(verb, path).map(|(method, labels)| (Method::Credentials(method), labels)),
+            },
+        }
     }
 }
 

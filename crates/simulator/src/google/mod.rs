@@ -35,7 +35,7 @@ use self::bucket::Bucket;
 use self::credential::Tokens;
 use self::error::ApiError;
 use self::inventory::Place;
-use self::method::{Api, Method};
+use self::method::{Api, Container, Method, ServiceUsage};
 use self::operation::{Kind, Operation};
 use self::service_usage::Services;
 use self::world::Location;
@@ -59,7 +59,7 @@ pub(crate) fn inventory() -> String {
 
 /// The methods of all services.
 pub(crate) fn operations() -> Vec<&'static str> {
-    Method::ALL.iter().map(|method| method.name()).collect()
+    Method::names()
 }
 
 /// Google Cloud with all projects and locations.
@@ -146,60 +146,71 @@ impl Google {
     }
 
     fn answer(&mut self, method: Method, input: &Input<'_>, context: &mut Context<'_>) -> Result<Answer, ApiError> {
-        let service = method.service();
-        self.tokens.authenticate(input.request, service, context.now)?;
-        if method == Method::GetServiceOperation {
-            return service_usage::operation(input);
-        }
-        let project = find_project(input.label(0))?;
-        let bucket = self.buckets.entry((service.host(), project.0));
-        if !bucket.or_insert_with(|| Bucket::new(service.per_minute(), context.now)).take(context.now) {
-            return Err(throttled(service, project.1));
+        let api = method.api();
+        self.tokens.authenticate(input.request, api, context.now)?;
+        // Its operations name no project.
+        let project = match method {
+            Method::ServiceUsage(ServiceUsage::GetServiceOperation) => inventory::PROJECTS[0],
+            Method::Container(_) | Method::Compute(_) | Method::ServiceUsage(_) | Method::Credentials(_) => {
+                find_project(input.label(0))?
+            }
+        };
+        let bucket = self.buckets.entry((api.host(), project.0));
+        if !bucket.or_insert_with(|| Bucket::new(api.per_minute(), context.now)).take(context.now) {
+            return Err(throttled(api, project.1));
         }
         self.settle(context.now);
-        match service {
-            Api::Container => self.container(method, input, context),
-            Api::Compute => compute::answer(self, method, project.0, input),
-            Api::ServiceUsage => self.services.answer(method, project, input),
-            Api::Credentials => Err(ApiError::not_found("Not found.")),
+        match method {
+            Method::Container(method) => self.container(method, project.0, input, context),
+            Method::Compute(method) => compute::answer(self, method, project.0, input),
+            Method::ServiceUsage(method) => self.services.answer(method, project, input),
+            // Served before.
+            Method::Credentials(_) => Err(ApiError::not_found("Not found.")),
         }
     }
 
-    fn container(&mut self, method: Method, input: &Input<'_>, context: &mut Context<'_>) -> Result<Answer, ApiError> {
-        if let (Method::ListClusters | Method::ListOperations, "-") = (method, input.label(1)) {
-            let (project, _) = find_project(input.label(0))?;
+    fn container(
+        &mut self,
+        method: Container,
+        project: &str,
+        input: &Input<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<Answer, ApiError> {
+        // Lists can be of all locations.
+        if input.label(1) == "-" {
             let locations = self.locations.values().filter(|location| location.project == project);
-            let items = locations.flat_map(|location| match method {
-                Method::ListClusters => cluster::list(location),
-                _ => operation::list(location, context.now),
-            });
-            return Ok(listed(method, items.collect()));
+            if method == Container::ListClusters {
+                return Ok(listed("clusters", locations.flat_map(cluster::list).collect()));
+            }
+            if method == Container::ListOperations {
+                let operations = locations.flat_map(|location| operation::list(location, context.now));
+                return Ok(listed("operations", operations.collect()));
+            }
         }
-        let location = self.location(input.label(0), input.label(1))?;
+        let location = self.location(project, input.label(1))?;
         match method {
-            Method::ListClusters => Ok(listed(method, cluster::list(location))),
-            Method::GetCluster => cluster::get(location, input),
-            Method::CreateCluster => cluster::create(location, input, context),
-            Method::UpdateCluster => cluster::update(location, input, context),
-            Method::UpdateMaster => cluster::update_master(location, input, context),
-            Method::DeleteCluster => cluster::delete(location, input, context),
-            Method::SetLabels => cluster::set_labels(location, input, context),
-            Method::SetLocations => cluster::set_locations(location, input, context),
-            Method::SetMaintenancePolicy => cluster::set_maintenance_policy(location, input, context),
-            Method::ListNodePools => node_pool::list(location, input),
-            Method::GetNodePool => node_pool::get(location, input),
-            Method::CreateNodePool => node_pool::create(location, input, context),
-            Method::UpdateNodePool => node_pool::update(location, input, context),
-            Method::DeleteNodePool => node_pool::delete(location, input, context),
-            Method::SetNodePoolSize => node_pool::set_size(location, input, context),
-            Method::SetNodePoolAutoscaling => node_pool::set_autoscaling(location, input, context),
-            Method::SetNodePoolManagement => node_pool::set_management(location, input, context),
-            Method::RollbackNodePoolUpgrade => node_pool::roll_back(location, input, context),
-            Method::ListOperations => Ok(listed(method, operation::list(location, context.now))),
-            Method::GetOperation => operation::get(location, input.label(2), context.now),
-            Method::CancelOperation => operation::cancel(location, input, context.now),
-            Method::GetServerConfig => Ok(Answer::read(version::server_config())),
-            _ => Err(ApiError::not_found(format!("{} is not of Kubernetes Engine", method.name()))),
+            Container::ListClusters => Ok(listed("clusters", cluster::list(location))),
+            Container::GetCluster => cluster::get(location, input),
+            Container::CreateCluster => cluster::create(location, input, context),
+            Container::UpdateCluster => cluster::update(location, input, context),
+            Container::UpdateMaster => cluster::update_master(location, input, context),
+            Container::DeleteCluster => cluster::delete(location, input, context),
+            Container::SetLabels => cluster::set_labels(location, input, context),
+            Container::SetLocations => cluster::set_locations(location, input, context),
+            Container::SetMaintenancePolicy => cluster::set_maintenance_policy(location, input, context),
+            Container::ListNodePools => node_pool::list(location, input),
+            Container::GetNodePool => node_pool::get(location, input),
+            Container::CreateNodePool => node_pool::create(location, input, context),
+            Container::UpdateNodePool => node_pool::update(location, input, context),
+            Container::DeleteNodePool => node_pool::delete(location, input, context),
+            Container::SetNodePoolSize => node_pool::set_size(location, input, context),
+            Container::SetNodePoolAutoscaling => node_pool::set_autoscaling(location, input, context),
+            Container::SetNodePoolManagement => node_pool::set_management(location, input, context),
+            Container::RollbackNodePoolUpgrade => node_pool::roll_back(location, input, context),
+            Container::ListOperations => Ok(listed("operations", operation::list(location, context.now))),
+            Container::GetOperation => operation::get(location, input.label(2), context.now),
+            Container::CancelOperation => operation::cancel(location, input, context.now),
+            Container::GetServerConfig => Ok(Answer::read(version::server_config())),
         }
     }
 
@@ -212,11 +223,11 @@ impl Google {
 
     /// A fault in Google's words.
     fn refusal(&mut self, method: Method, path: &[String], fault: ReplyFault, context: &mut Context<'_>) -> ApiError {
-        let service = method.service();
+        let api = method.api();
         let project = path.first().and_then(|name| inventory::project(name));
         let (id, number) = project.unwrap_or(inventory::PROJECTS[0]);
         match fault {
-            ReplyFault::Throttle => throttled(service, number),
+            ReplyFault::Throttle => throttled(api, number),
             // Compute's older form, which clients have to know as well.
             ReplyFault::ThrottleAsInvalidRequest => {
                 ApiError::new(403, "PERMISSION_DENIED", "rateLimitExceeded", "Rate Limit Exceeded")
@@ -225,13 +236,13 @@ impl Google {
                 ApiError::new(503, "UNAVAILABLE", "backendError", "The service is currently unavailable.")
             }
             ReplyFault::InternalError => ApiError::new(500, "INTERNAL", "backendError", "Internal error encountered."),
-            ReplyFault::ExpiredToken => credential::unauthenticated(service, "ACCESS_TOKEN_EXPIRED"),
+            ReplyFault::ExpiredToken => credential::unauthenticated(api, "ACCESS_TOKEN_EXPIRED"),
             ReplyFault::AccessDenied => {
                 let (resource, method) = (format!("projects/{id}"), method.name());
                 let message =
                     format!("Permission for {method} denied on resource \"{resource}\" (or it may not exist).");
                 let metadata = json!({ "resource": resource });
-                ApiError::forbidden(message).info("IAM_PERMISSION_DENIED", service.host(), metadata)
+                ApiError::forbidden(message).info("IAM_PERMISSION_DENIED", api.host(), metadata)
             }
             // A service account just made has not arrived everywhere.
             ReplyFault::Propagating => node_pool::no_service_account(&format!("nodes@{id}.iam.gserviceaccount.com")),
@@ -284,13 +295,13 @@ impl Cloud for Google {
 
     fn recognise(&self, endpoint: &'static str, request: &Request) -> Call {
         let found = Method::find(endpoint, &request.method, &request.path);
-        let service = found.as_ref().map(|(method, _)| method.service());
+        let api = found.as_ref().map(|(method, _)| method.api());
         let place = found.as_ref().and_then(|(_, path)| path.get(1)).filter(|name| Place::find(name).is_some());
         Call {
             operation: found.as_ref().map_or("Unknown", |(method, _)| method.name()),
             region: place.cloned(),
             logged_path: logged_path(request),
-            logged_body: match service {
+            logged_body: match api {
                 Some(Api::Container | Api::Compute | Api::ServiceUsage) => serde_json::from_slice(&request.body).ok(),
                 Some(Api::Credentials) => credential::logged_body(request),
                 // What nobody knows may hold anything.
@@ -307,12 +318,12 @@ impl Cloud for Google {
             return Served { reply, committed: false };
         };
         let input = Input { path, request };
-        if method.service() == Api::Credentials {
+        if let Method::Credentials(method) = method {
             return self.tokens.serve(method, &input, context);
         }
         match self.answer(method, &input, context) {
             Ok(answer) => answer.into_served(),
-            Err(error) => Served { reply: error.reply(method.service(), &request_id), committed: false },
+            Err(error) => Served { reply: error.reply(method.api(), &request_id), committed: false },
         }
     }
 
@@ -328,9 +339,9 @@ impl Cloud for Google {
             self.tokens.expire(request, context.now);
         }
         let found = Method::find(endpoint, &request.method, &request.path);
-        let (method, path) = found.unwrap_or((Method::GetCluster, Vec::new()));
+        let (method, path) = found.unwrap_or((Method::Container(Container::GetCluster), Vec::new()));
         let error = self.refusal(method, &path, fault, context);
-        error.reply(method.service(), &request_id(context))
+        error.reply(method.api(), &request_id(context))
     }
 
     fn world(&mut self, now: Moment) -> Value {
@@ -393,8 +404,7 @@ fn check_name(field: &str, name: &str) -> Result<(), ApiError> {
     )))
 }
 
-fn listed(method: Method, items: Vec<Value>) -> Answer {
-    let key = if method == Method::ListClusters { "clusters" } else { "operations" };
+fn listed(key: &str, items: Vec<Value>) -> Answer {
     // An empty list is not on the wire.
     Answer::read(if items.is_empty() { json!({}) } else { json!({ key: items }) })
 }

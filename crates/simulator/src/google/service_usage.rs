@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::inventory::{ENABLED_SERVICES, OTHER_SERVICES};
-use super::method::Method;
+use super::method::ServiceUsage;
 use super::{Answer, Input};
 
 /// The services that projects have had enabled, as (project, service).
@@ -26,33 +26,33 @@ impl Services {
     /// Serves a method for a project, which is given by id and number.
     pub(super) fn answer(
         &mut self,
-        method: Method,
+        method: ServiceUsage,
         (id, number): (&str, &str),
         input: &Input<'_>,
     ) -> Result<Answer, ApiError> {
         match method {
-            Method::GetService => Ok(Answer::read(self.service(id, number, known(input.label(1))?))),
-            Method::ListServices => {
+            ServiceUsage::GetService => Ok(Answer::read(self.service(id, number, known(input.label(1))?))),
+            ServiceUsage::ListServices => {
                 let wanted = input.request.query("filter").and_then(|filter| filter.strip_prefix("state:"));
                 let all = all().map(|name| self.service(id, number, name));
                 let services: Vec<Value> =
                     all.filter(|service| wanted.is_none_or(|state| service["state"] == state)).collect();
                 Ok(Answer::read(json!({ "services": services })))
             }
-            Method::BatchGetServices => {
+            ServiceUsage::BatchGetServices => {
                 let named = input.request.query.iter().filter(|(key, _)| key == "names");
                 let name = |text: &str| known(text.rsplit('/').next().unwrap_or(text));
                 let services: Result<Vec<Value>, ApiError> =
                     named.map(|(_, text)| Ok(self.service(id, number, name(text)?))).collect();
                 Ok(Answer::read(json!({ "services": services? })))
             }
-            Method::EnableService => {
+            ServiceUsage::EnableService => {
                 let name = known(input.label(1))?;
                 let committed = self.enable(id, name);
                 let service = self.service(id, number, name);
                 Ok(Answer { body: done("EnableServiceResponse", json!({ "service": service })), committed })
             }
-            Method::BatchEnableServices => {
+            ServiceUsage::BatchEnableServices => {
                 let wanted: BatchEnable = serde_json::from_slice(&input.request.body)
                     .map_err(|error| ApiError::invalid(format!("Invalid JSON payload received. {error}")))?;
                 let names: Result<Vec<&str>, ApiError> = wanted.service_ids.iter().map(|name| known(name)).collect();
@@ -63,7 +63,7 @@ impl Services {
                 }
                 Ok(Answer { body: done("BatchEnableServicesResponse", json!({ "services": services })), committed })
             }
-            Method::DisableService => {
+            ServiceUsage::DisableService => {
                 let name = known(input.label(1))?;
                 if ENABLED_SERVICES.contains(&name) {
                     return Err(ApiError::precondition(format!("The service {name} is depended on by others.")));
@@ -72,7 +72,7 @@ impl Services {
                 let service = self.service(id, number, name);
                 Ok(Answer { body: done("DisableServiceResponse", json!({ "service": service })), committed })
             }
-            _ => Err(ApiError::not_found(format!("{} is not of Service Usage", method.name()))),
+            ServiceUsage::GetServiceOperation => operation(input),
         }
     }
 
@@ -92,7 +92,7 @@ impl Services {
 }
 
 /// That operation, for who asks again.
-pub(super) fn operation(input: &Input<'_>) -> Result<Answer, ApiError> {
+fn operation(input: &Input<'_>) -> Result<Answer, ApiError> {
     match input.label(0) {
         "noop.DONE_OPERATION" => Ok(Answer::read(done("EnableServiceResponse", json!({})))),
         other => Err(ApiError::not_found(format!("Operation operations/{other} not found."))),
