@@ -32,9 +32,6 @@ const VIRTUAL_START_MS: i64 = 1_767_225_600_000;
 pub(crate) struct Moment(i64);
 
 impl Moment {
-    /// Later than everything: when something stuck is due.
-    pub(crate) const NEVER: Moment = Moment(i64::MAX);
-
     pub(crate) fn wall() -> Moment {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Moment(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

@@ -61,7 +61,8 @@ pub enum Fault {
     Hang,
     /// Too many requests, as the service says it: 429 ThrottlingException.
     Throttle,
-    /// Too many requests, as node groups say it: 400 InvalidRequestException "Request limit exceeded" (aws/aws-sdk#652).
+    /// Too many requests, as node groups of EKS say it: 400 InvalidRequestException "Request limit exceeded"
+    /// (aws/aws-sdk#652). On Azure: as Resource Manager says it, which limits the calls of all services.
     ThrottleAsInvalidRequest,
     /// 503.
     Unavailable,

@@ -86,7 +86,7 @@ mod tests {
         let mut azure = Azure::new(ApiServer::Unreachable);
         let subscription = super::super::inventory::SUBSCRIPTIONS[0].0;
         let now = Moment::date(2026, 1, 1);
-        let mut put = |azure: &mut Azure, pool: &str, properties: Value| {
+        let put = |azure: &mut Azure, pool: &str, properties: Value| {
             let path = [subscription, "groups", "platform", "clusters", "Admin_1", "agentPools", pool];
             let path = if pool.is_empty() { &path[..5] } else { &path[..] };
             let context = &mut Context { now, random: &mut Random::new(1), course: None };

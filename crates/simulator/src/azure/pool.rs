@@ -299,6 +299,7 @@ pub(super) fn fill(
         !value.as_array().is_some_and(Vec::is_empty) && !value.as_object().is_some_and(Document::is_empty)
     });
     check_machine(&pool, around.location)?;
+    check_subnets(&pool)?;
     fill_count(name, &mut pool, before)?;
     check_labels(&pool)?;
     if spot {
@@ -476,6 +477,25 @@ fn check_machine(pool: &Document, location: &str) -> Result<(), ArmError> {
         )
         .target("agentPoolProfile.availabilityZones")),
     }
+}
+
+/// Subnets are of other services and not looked up here; Resource Manager itself refuses what is no id.
+fn check_subnets(pool: &Document) -> Result<(), ArmError> {
+    for key in ["vnetSubnetID", "podSubnetID"] {
+        let id = text(pool, key).to_ascii_lowercase();
+        let is_subnet = id.starts_with("/subscriptions/")
+            && id.contains("/providers/microsoft.network/virtualnetworks/")
+            && id.contains("/subnets/");
+        if pool.contains_key(key) && !is_subnet {
+            let message = format!(
+                "Property id '{}' at path 'properties.{key}' is invalid. Expect fully qualified resource Id that start with \
+                 '/subscriptions/{{subscriptionId}}' or '/providers/{{resourceProviderNamespace}}/'.",
+                text(pool, key)
+            );
+            return Err(ArmError::gateway(400, "LinkedInvalidPropertyId", message));
+        }
+    }
+    Ok(())
 }
 
 fn fill_count(name: &str, pool: &mut Document, before: Option<&Document>) -> Result<(), ArmError> {

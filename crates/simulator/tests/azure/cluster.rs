@@ -110,6 +110,7 @@ async fn what_cannot_be_is_refused_and_changes_nothing() {
         (at("availabilityZones", json!(["4"])), 400, "AvailabilityZoneNotSupported", "\"4\""),
         (at("orchestratorVersion", "1.34.0".into()), 400, "NodePoolMcVersionIncompatible", "is bigger than"),
         (at("orchestratorVersion", "1.30".into()), 400, "NodePoolMcVersionIncompatible", "more than two"),
+        (at("vnetSubnetID", "subnet".into()), 400, "LinkedInvalidPropertyId", "'subnet'"),
         (at("nodeTaints", json!(["k=v"])), 400, "InvalidParameter", "key=value:effect"),
         (at("nodeLabels", json!({ "kubernetes.azure.com/mode": "x" })), 400, "InvalidParameter", "reserved"),
     ] {
