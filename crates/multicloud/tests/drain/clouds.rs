@@ -8,6 +8,8 @@ use multicloud::eks::{AwsSettings, Eks};
 use multicloud::environment::EnvironmentSpec;
 use multicloud_simulator::Running;
 
+#[cfg(feature = "aks")]
+pub(crate) use self::aks::OnAks;
 use crate::eks_world;
 use crate::testbed::Kubernetes;
 
@@ -57,5 +59,61 @@ impl SimulatedCloud for OnEks {
 
     fn let_in(&self, kubernetes: &Kubernetes, simulator: &Running, cluster: &str) {
         kubernetes.authenticator().serve(cluster, simulator.url("sts").expect("EKS has an STS"));
+    }
+}
+
+#[cfg(feature = "aks")]
+mod aks {
+    use multicloud::aks::{Aks, AksSpec, AzureSettings};
+    use multicloud::environment::{CloudSpec, PoolMode, PoolSize, PoolSpec};
+
+    use super::*;
+
+    /// Azure Kubernetes Service.
+    pub(crate) struct OnAks;
+
+    impl SimulatedCloud for OnAks {
+        fn backend(&self, simulator: &Running) -> Arc<dyn Backend> {
+            let settings = AzureSettings {
+                subscription_id: Some("00000000-0000-4000-8000-000000000001".to_owned()),
+                tenant_id: Some("00000000-0000-4000-8000-0000000000aa".to_owned()),
+                client_id: Some("00000000-0000-4000-8000-0000000000bb".to_owned()),
+                client_secret: Some(Secret::new("any")),
+                endpoint: simulator.url("azure").map(str::to_owned),
+                authority_host: simulator.url("azure_authority").map(str::to_owned),
+                ca_bundle: simulator.ca_bundle().map(ToOwned::to_owned),
+                ..AzureSettings::default()
+            };
+            Arc::new(Aks::with_variables(settings, Arc::new(|_| None)))
+        }
+
+        fn spec(&self) -> EnvironmentSpec {
+            let cloud = CloudSpec::Aks(AksSpec::new("workloads".parse().expect("a name")));
+            let [owner, name, version] = ["platform", "drained", "1.33"];
+            let mut spec = EnvironmentSpec::new(
+                owner.parse().expect("an owner"),
+                name.parse().expect("a name"),
+                version.parse().expect("a version"),
+                cloud,
+            );
+            spec.region = Some("westeurope".parse().expect("a region"));
+            spec.deletion_protection = false;
+            let mut system = PoolSpec::new("Standard_D2s_v5".parse().expect("a machine type"), PoolSize::Fixed(2));
+            system.mode = PoolMode::System;
+            spec.node_pools.insert("system".parse().expect("a name"), system);
+            spec
+        }
+
+        fn other_machine(&self) -> &'static str {
+            "Standard_D4s_v5"
+        }
+
+        fn deletion(&self) -> &'static str {
+            "AgentPools_Delete"
+        }
+
+        fn let_in(&self, _: &Kubernetes, _: &Running, _: &str) {
+            // It hands out the token with which it makes its nodes.
+        }
     }
 }
