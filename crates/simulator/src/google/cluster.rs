@@ -174,7 +174,8 @@ pub(super) fn finished(location: &Location, name: &str, doc: &Document, context:
 }
 
 pub(super) fn list(location: &Location) -> Vec<Value> {
-    location.clusters.keys().filter_map(|name| location.show_cluster(name)).collect()
+    let visible = location.clusters.iter().filter(|(_, cluster)| cluster.lateness.is_visible());
+    visible.filter_map(|(name, _)| location.show_cluster(name)).collect()
 }
 
 pub(super) fn get(location: &mut Location, input: &Input<'_>) -> Result<Answer, ApiError> {

@@ -95,6 +95,11 @@ impl Lateness {
         Lateness { status: (reads > 0).then(|| (status.to_owned(), reads)), hidden: 0 }
     }
 
+    /// Whether reads find it.
+    pub(super) fn is_visible(&self) -> bool {
+        self.hidden == 0
+    }
+
     /// One read: whether it finds the object, and the status it sees.
     fn read(&mut self) -> Option<Option<String>> {
         if self.hidden > 0 {
@@ -239,12 +244,26 @@ impl Location {
         Some(Value::Object(doc))
     }
 
-    /// A cluster as a read sees it now; none when it does not find it yet.
+    /// A cluster as a read sees it now, its pools too; none when it does not find it yet.
     pub(super) fn read_cluster(&mut self, name: &str) -> Option<Value> {
         let late = self.clusters.get_mut(name)?.lateness.read()?;
         let mut doc = self.show_cluster(name)?;
         if let Some(status) = late {
             doc["status"] = status.into();
+        }
+        let pools = &mut self.clusters.get_mut(name)?.pools;
+        if let Some(Value::Array(shown)) = doc.get_mut("nodePools") {
+            shown.retain_mut(|doc| {
+                let pool = doc["name"].as_str().and_then(|name| pools.get_mut(name));
+                match pool.map(|pool| pool.lateness.read()) {
+                    Some(None) => false,
+                    Some(Some(Some(status))) => {
+                        doc["status"] = status.into();
+                        true
+                    }
+                    Some(Some(None)) | None => true,
+                }
+            });
         }
         Some(doc)
     }
@@ -325,6 +344,11 @@ impl Location {
     fn apply(&mut self, kind: Kind, name: &str, pool_name: Option<&str>, outcome: Outcome, now: Moment) {
         let default_zones = self.place.default_zones();
         let Some(cluster) = self.clusters.get_mut(name) else { return };
+        // What is done is seen.
+        match pool_name {
+            Some(pool) => drop(cluster.pools.get_mut(pool).map(|pool| std::mem::take(&mut pool.lateness))),
+            None => cluster.lateness = Lateness::default(),
+        }
         match outcome {
             Outcome::Done { effect, degraded } => match effect {
                 Effect::CreateCluster(up) => {
