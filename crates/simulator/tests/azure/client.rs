@@ -16,7 +16,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
-use crate::description::{AZURE, Direction};
+use crate::description::{AZURE, Direction, models};
 
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
 pub(crate) const UNREGISTERED: &str = "00000000-0000-4000-8000-000000000002";
@@ -308,38 +308,6 @@ impl Client {
     pub(crate) fn story(&self) -> String {
         let line = |entry: &Entry| format!("{} {} {:?} {:?}", entry.seq, entry.operation, entry.status, entry.fault);
         self.simulator.journal().iter().map(line).collect::<Vec<_>>().join("\n")
-    }
-}
-
-/// The models of an operation's request and reply.
-fn models(operation: &str) -> (Option<&'static str>, Option<&'static str>) {
-    match operation {
-        "ManagedClusters_CreateOrUpdate" => (Some("ManagedCluster"), Some("ManagedCluster")),
-        "ManagedClusters_UpdateTags" => (Some("TagsObject"), Some("ManagedCluster")),
-        "ManagedClusters_Get" => (None, Some("ManagedCluster")),
-        "ManagedClusters_List" | "ManagedClusters_ListByResourceGroup" => (None, Some("[ManagedCluster]")),
-        "ManagedClusters_ListClusterUserCredentials" | "ManagedClusters_ListClusterAdminCredentials" => {
-            (None, Some("CredentialResults"))
-        }
-        "ManagedClusters_GetUpgradeProfile" => (None, Some("ManagedClusterUpgradeProfile")),
-        "ManagedClusters_ListKubernetesVersions" => (None, Some("KubernetesVersionListResult")),
-        "AgentPools_CreateOrUpdate" => (Some("AgentPool"), Some("AgentPool")),
-        "AgentPools_Get" => (None, Some("AgentPool")),
-        "AgentPools_List" => (None, Some("[AgentPool]")),
-        "AgentPools_GetUpgradeProfile" => (None, Some("AgentPoolUpgradeProfile")),
-        "AgentPools_GetAvailableAgentPoolVersions" => (None, Some("AgentPoolAvailableVersions")),
-        "MaintenanceConfigurations_CreateOrUpdate" => {
-            (Some("MaintenanceConfiguration"), Some("MaintenanceConfiguration"))
-        }
-        "MaintenanceConfigurations_Get" => (None, Some("MaintenanceConfiguration")),
-        "MaintenanceConfigurations_ListByManagedCluster" => (None, Some("[MaintenanceConfiguration]")),
-        "ResourceGroups_CreateOrUpdate" => (Some("ResourceGroup"), Some("ResourceGroup")),
-        "ResourceGroups_Get" => (None, Some("ResourceGroup")),
-        "ResourceGroups_List" => (None, Some("[ResourceGroup]")),
-        "Providers_Get" | "Providers_Register" => (None, Some("Provider")),
-        "Providers_List" => (None, Some("[Provider]")),
-        "ResourceSkus_List" => (None, Some("[ResourceSku]")),
-        _ => (None, None),
     }
 }
 

@@ -107,6 +107,38 @@ impl Description {
     }
 }
 
+/// The models of an operation's request and reply.
+pub(crate) fn models(operation: &str) -> (Option<&'static str>, Option<&'static str>) {
+    match operation {
+        "ManagedClusters_CreateOrUpdate" => (Some("ManagedCluster"), Some("ManagedCluster")),
+        "ManagedClusters_UpdateTags" => (Some("TagsObject"), Some("ManagedCluster")),
+        "ManagedClusters_Get" => (None, Some("ManagedCluster")),
+        "ManagedClusters_List" | "ManagedClusters_ListByResourceGroup" => (None, Some("[ManagedCluster]")),
+        "ManagedClusters_ListClusterUserCredentials" | "ManagedClusters_ListClusterAdminCredentials" => {
+            (None, Some("CredentialResults"))
+        }
+        "ManagedClusters_GetUpgradeProfile" => (None, Some("ManagedClusterUpgradeProfile")),
+        "ManagedClusters_ListKubernetesVersions" => (None, Some("KubernetesVersionListResult")),
+        "AgentPools_CreateOrUpdate" => (Some("AgentPool"), Some("AgentPool")),
+        "AgentPools_Get" => (None, Some("AgentPool")),
+        "AgentPools_List" => (None, Some("[AgentPool]")),
+        "AgentPools_GetUpgradeProfile" => (None, Some("AgentPoolUpgradeProfile")),
+        "AgentPools_GetAvailableAgentPoolVersions" => (None, Some("AgentPoolAvailableVersions")),
+        "MaintenanceConfigurations_CreateOrUpdate" => {
+            (Some("MaintenanceConfiguration"), Some("MaintenanceConfiguration"))
+        }
+        "MaintenanceConfigurations_Get" => (None, Some("MaintenanceConfiguration")),
+        "MaintenanceConfigurations_ListByManagedCluster" => (None, Some("[MaintenanceConfiguration]")),
+        "ResourceGroups_CreateOrUpdate" => (Some("ResourceGroup"), Some("ResourceGroup")),
+        "ResourceGroups_Get" => (None, Some("ResourceGroup")),
+        "ResourceGroups_List" => (None, Some("[ResourceGroup]")),
+        "Providers_Get" | "Providers_Register" => (None, Some("Provider")),
+        "Providers_List" => (None, Some("[Provider]")),
+        "ResourceSkus_List" => (None, Some("[ResourceSku]")),
+        _ => (None, None),
+    }
+}
+
 /// The one that `cargo xtask test` provides, or the user's own.
 pub(crate) fn python() -> PathBuf {
     std::env::var_os("MULTICLOUD_AZURE_SDK").map_or_else(|| PathBuf::from("python3"), PathBuf::from)
