@@ -818,6 +818,7 @@ pub(super) fn planted(
     let host = format!("{prefix}-{}.hcp.{location}.azmk8s.io", context.random.hex(8).to_lowercase());
     let access = access(api_server, &host, context);
     properties.insert("fqdn".into(), host.into());
+    properties.insert("resourceUID".into(), context.random.hex(24).to_lowercase().into());
     properties.insert("kubernetesVersion".into(), version.to_string().into());
     properties.insert("currentKubernetesVersion".into(), version.to_string().into());
     properties.insert("provisioningState".into(), "Succeeded".into());
