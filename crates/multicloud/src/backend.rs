@@ -22,6 +22,8 @@ use crate::operation::{IdempotencyToken, Operation, Progress, Step};
 /// - `plan` of an environment that is as desired is empty, and so is `plan(None, None)`. Doing every planned step
 ///   leads there, or to a next plan that is nearer. A planned step whose object already exists with our mark is planned
 ///   as what is missing to it, never as its creation.
+/// - A step that takes nodes away while their cluster stays names them in [`Step::drain`], unless the cloud itself empties
+///   nodes as the disruption budgets of their pods allow.
 /// - Every object that `begin` creates carries the ownership mark from the moment it exists.
 /// - `begin` of a deletion whose object is gone is `Err` with [`ErrorKind::NotFound`], which the driver counts as done.
 /// - `check_offer`, `read` and `find_running` change nothing.

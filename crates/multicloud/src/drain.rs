@@ -17,6 +17,7 @@
 //! - Pods that tolerate cordoned nodes may come back to them; they hold the drain up until it times out.
 //! - Nodes that were cordoned stay so, also when the drain fails: the next one has less to do.
 //! - A process that is killed in the middle of an eviction can leave the budget believing in it for two minutes.
+//! - The API server is asked directly, past any proxy that the cloud is reached by.
 //! - Nothing is asked about the room elsewhere. Where there is none, a workload's budget holds its last pods back, and a
 //!   workload without a budget may be without pods for a while.
 
@@ -550,7 +551,7 @@ mod tests {
         let budget = "The disruption budget api needs 3 healthy pods and has 3 currently";
         let causes = json!([{ "reason": "DisruptionBudget", "message": budget }]);
         let words = "Cannot evict pod as it would violate the pod's disruption budget.";
-        let later = |words: &str| Ok::<_, DrainError>(Verdict::Later(words.to_owned())).unwrap();
+        let later = |words: &str| Verdict::Later(words.to_owned());
         assert_eq!(verdict(&refusal(429, words, &causes)).unwrap(), later(budget));
         assert_eq!(verdict(&refusal(429, "too many requests", &json!([]))).unwrap(), later("too many requests"));
         let two = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";

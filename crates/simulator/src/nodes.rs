@@ -3,6 +3,9 @@
 //!
 //! A machine that goes takes its pods with it at once, as a machine does that is switched off. Who wants them to move
 //! first has to drain it.
+//!
+//! All clusters are in one Kubernetes, so that two of one cloud with a pool of the same name cannot be told apart by the
+//! label that names the pool: who drains there gives them different names.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
