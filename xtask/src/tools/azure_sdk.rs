@@ -27,7 +27,7 @@ pub(crate) fn ensure() -> Result<Tool> {
             command: "install Python 3.10 or newer with venv (Debian: apt-get install python3-venv)",
         }));
     }
-    // The folder is named by the package that the tests are about; another version of any of them is another folder.
+    // Another version of any package is another folder.
     let folder = cache::folder(&format!("azure-sdk-{}", folder_version()), install)?;
     Ok(Tool::Ready(folder.join("bin").join("python3")))
 }

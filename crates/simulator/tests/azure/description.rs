@@ -139,9 +139,19 @@ pub(crate) fn models(operation: &str) -> (Option<&'static str>, Option<&'static 
     }
 }
 
-/// The one that `cargo xtask test` provides, or the user's own.
+/// The one that `cargo xtask test` names or once got into the cache folder, or the user's own.
 pub(crate) fn python() -> PathBuf {
-    std::env::var_os("MULTICLOUD_AZURE_SDK").map_or_else(|| PathBuf::from("python3"), PathBuf::from)
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cached = || {
+        let cache = variable("MULTICLOUD_CACHE")
+            .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("multicloud")))
+            .or_else(|| variable("HOME").map(|folder| folder.join(".cache/multicloud")))?;
+        let folders = std::fs::read_dir(cache).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        let ours = folders
+            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("azure-sdk-")));
+        ours.map(|folder| folder.join("bin/python3")).filter(|python| python.exists()).max()
+    };
+    variable("MULTICLOUD_AZURE_SDK").or_else(cached).unwrap_or_else(|| PathBuf::from("python3"))
 }
 
 #[test]
