@@ -83,6 +83,7 @@ pub(crate) enum Accepted {
 pub(crate) enum AtLocation {
     Running,
     Ended,
+    Unclear,
 }
 
 /// What a region has.
@@ -323,12 +324,16 @@ impl Client {
         {
             return Ok(Accepted::Location(path));
         }
-        // `PATCH` answers with the object as it then is; `DELETE` of what is not there with nothing.
-        let state = serde_json::from_slice::<wire::Cluster>(&reply.body).ok();
-        let state = state.and_then(|object| object.properties).and_then(|properties| properties.provisioning_state);
-        Ok(match (reply.status, state.as_deref()) {
-            (204, _) | (200, Some("Succeeded")) => Accepted::Done,
-            (_, _) => Accepted::ByStatus,
+        if matches!(reply.status, 202 | 204) {
+            return Ok(if reply.status == 204 { Accepted::Done } else { Accepted::ByStatus });
+        }
+        // The object as it then is. Who answers otherwise is something in between, and may have passed nothing on.
+        let object = serde_json::from_slice::<wire::Cluster>(&reply.body);
+        let object = object.map_err(|error| Failure::unreadable(reply, &error))?;
+        let properties = object.properties.ok_or_else(|| Failure::incomplete("properties"))?;
+        Ok(match properties.provisioning_state.as_deref() {
+            Some("Succeeded") => Accepted::Done,
+            Some(_) | None => Accepted::ByStatus,
         })
     }
 
@@ -362,7 +367,17 @@ impl Client {
     /// How an operation stands that has a location.
     pub(crate) async fn location(&self, path: &str) -> Result<AtLocation, Failure> {
         let reply = self.send(Call::given("OperationResults_Get", path)).await?;
-        Ok(if reply.status == 202 { AtLocation::Running } else { AtLocation::Ended })
+        Ok(match reply.status {
+            202 => AtLocation::Running,
+            204 => AtLocation::Ended,
+            // What is made or changed is shown; who answers otherwise is something in between.
+            _ if serde_json::from_slice::<wire::Cluster>(&reply.body)
+                .is_ok_and(|object| object.properties.is_some()) =>
+            {
+                AtLocation::Ended
+            }
+            _ => AtLocation::Unclear,
+        })
     }
 
     /// Server and credential of a cluster's users. Administrators' are never asked for.

@@ -32,8 +32,9 @@ const SPOT_TAINT: &str = "kubernetes.azure.com/scalesetpriority=spot:NoSchedule"
 pub(crate) fn observed(id: &EnvironmentId, cluster: wire::Cluster) -> Result<Observed, Failure> {
     let properties = cluster.properties.ok_or_else(|| Failure::incomplete("properties"))?;
     let resource_id = cluster.id.ok_or_else(|| Failure::incomplete("id"))?;
+    // Another cluster of the same name has the same id, and another UID. One from before there were any has its id alone.
     let uid = properties.resource_uid.clone().filter(|uid| !uid.is_empty());
-    let uid = uid.ok_or_else(|| Failure::incomplete("resourceUID"))?;
+    let uid = uid.unwrap_or_else(|| resource_id.to_ascii_lowercase());
     let tags = cluster.tags.unwrap_or_default();
     let wanted_version = properties.kubernetes_version.as_deref();
     let full_version = properties.current_kubernetes_version.as_deref().or(wanted_version);

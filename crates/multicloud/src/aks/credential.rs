@@ -505,6 +505,12 @@ fn sdk_error(message: impl Into<String>) -> azure_core::Error {
     azure_core::Error::with_message(SdkErrorKind::Credential, message.into())
 }
 
+/// A reply that says no.
+fn refused(status: u16, text: &str) -> azure_core::Error {
+    let kind = SdkErrorKind::HttpResponse { status: status.into(), error_code: None, raw_response: None };
+    azure_core::Error::with_message(kind, format!("HTTP status {status}: {text}"))
+}
+
 /// An identity token of somewhere else.
 enum IdentityToken {
     Given(Secret),
@@ -548,7 +554,7 @@ impl ClientAssertion for IdentityToken {
                 let reply = transport.send(Method::GET, url.as_str(), headers, None).await;
                 let reply = reply.map_err(|error| azure_core::Error::new(SdkErrorKind::Io, error))?;
                 if reply.status != 200 {
-                    return Err(sdk_error(format!("the identity token was refused with HTTP status {}", reply.status)));
+                    return Err(refused(reply.status, "the identity token was refused"));
                 }
                 let answer = serde_json::from_slice::<Answer>(&reply.body);
                 Ok(answer.map_err(|_| sdk_error("the answer holds no identity token"))?.value)
@@ -648,8 +654,7 @@ impl TokenCredential for ManagedIdentity {
         let reply = self.transport.send(Method::GET, url.as_str(), headers, None).await;
         let reply = reply.map_err(|error| azure_core::Error::new(SdkErrorKind::Io, error))?;
         if reply.status != 200 {
-            let text = String::from_utf8_lossy(&reply.body);
-            return Err(sdk_error(format!("refused with HTTP status {}: {text}", reply.status)));
+            return Err(refused(reply.status, &String::from_utf8_lossy(&reply.body)));
         }
         let answer =
             serde_json::from_slice::<Answer>(&reply.body).map_err(|_| sdk_error("the answer holds no token"))?;

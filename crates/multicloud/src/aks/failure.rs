@@ -157,6 +157,8 @@ fn retry_after(reply: &Reply) -> Option<Duration> {
 fn kind(status: u16, code: &str, message: &str, retry_after: Option<Duration>) -> ErrorKind {
     let says = |part: &str| message.contains(part);
     match code {
+        // Asked for credentials before there is an API server.
+        "ControlPlaneNotFound" => ErrorKind::Unavailable { retry_after },
         "ResourceNotFound" | "NotFound" | "ParentResourceNotFound" | "ResourceGroupNotFound" => ErrorKind::NotFound,
         "SubscriptionNotFound" | "InvalidSubscriptionId" => ErrorKind::InvalidConfig,
         // A write with `If-None-Match: *` meets an object; one with `If-Match` meets a later one, which was changed by

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use super::plan::MAX_DNS_PREFIX;
 use super::spec::{AksSpec, NetworkDataplane, NetworkPlugin, NetworkPolicy};
 use crate::environment::{
-    ENVIRONMENT_TAG, EnvironmentSpec, FieldPath, OWNER_TAG, PoolMode, PoolName, PoolSize, PoolSpec, Violation,
+    ENVIRONMENT_TAG, EnvironmentSpec, FieldPath, OWNER_TAG, PoolMode, PoolName, PoolSize, PoolSpec, TaintEffect,
+    Violation,
 };
 
 // Where no other source is named, limits are those of the published model (aks, 2025-10-01) or of the page on quotas:
@@ -329,6 +330,13 @@ fn node_pool(name: &PoolName, pool: &PoolSpec, found: &mut Violations) {
         }
     }
     for taint in &pool.taints {
+        // Azure/AKS #2578.
+        let is_soft = taint.effect == TaintEffect::PreferNoSchedule || taint.key == "CriticalAddonsOnly";
+        if pool.mode == PoolMode::System && !is_soft {
+            let problem = format!("a system pool cannot keep pods away by {:?}", taint.key);
+            let remedy = "use effect PreferNoSchedule, or CriticalAddonsOnly=true:NoSchedule, or a user pool";
+            found.at(at("taints"), problem, remedy);
+        }
         if let Some(problem) = reserved_key(&taint.key) {
             found.at(at("taints"), format!("{problem} ({:?})", taint.key), "use a prefix of your own");
         }
@@ -429,7 +437,7 @@ mod tests {
     use super::super::plan::tests::example;
     use super::*;
     use crate::aks::{AgentPoolSpec, EntraSpec, NetworkPluginMode};
-    use crate::environment::{Taint, TaintEffect};
+    use crate::environment::Taint;
 
     const SUBNET: &str =
         "/subscriptions/s/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/v/subnets/nodes";
@@ -525,6 +533,7 @@ mod tests {
                 node_pools["system"].zones: "us-east-1a" is not a zone of Azure; use numbers, such as "1"
                 node_pools["system"].drain_timeout: AKS takes whole minutes, from 1 to 1440; use such a time, such as "30m"
                 node_pools["system"].labels["kubernetes.azure.com/mode"]: keys of kubernetes.azure.com are AKS's own; use a prefix of your own
+                node_pools["system"].taints: a system pool cannot keep pods away by "node-role.kubernetes.io/control-plane"; use effect PreferNoSchedule, or CriticalAddonsOnly=true:NoSchedule, or a user pool
                 node_pools["system"].taints: keys of node-role.kubernetes.io are those of Kubernetes itself ("node-role.kubernetes.io/control-plane"); use a prefix of your own"#]],
         );
         check(

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
@@ -19,6 +18,7 @@ use super::spec::{
 };
 use super::validate::{MAX_POOL_NAME, parse_cidr};
 use crate::backend::Difference;
+use crate::drain;
 use crate::environment::{
     EnvironmentSpec, FieldPath, KubernetesVersion, Observed, PoolMode, PoolName, PoolSize, PoolSpec, Region, Status,
     Violation,
@@ -28,10 +28,6 @@ use crate::upgrade::{self, PoolVersion, Upgrade};
 
 /// The label of nodes that holds the name of their agent pool (<https://learn.microsoft.com/azure/aks/use-labels>).
 const NODE_LABEL: &str = "kubernetes.azure.com/agentpool";
-
-/// How long the pods of an agent pool that is deleted are given to leave, unless the pool says: what AKS gives them in an
-/// upgrade (<https://learn.microsoft.com/azure/aks/upgrade-aks-node-pools-rolling>).
-pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// The longest prefix of a DNS name (`ManagedClusterProperties.dnsPrefix`).
 pub(crate) const MAX_DNS_PREFIX: usize = 54;
@@ -633,7 +629,7 @@ fn delete_pool(name: &str, found: &ObservedAgentPool, desired: &EnvironmentSpec)
     let drain = NodeDrain {
         label: NODE_LABEL.to_owned(),
         value: name.to_owned(),
-        timeout: wanted.or(found.drain_timeout).unwrap_or(DRAIN_TIMEOUT),
+        timeout: wanted.or(found.drain_timeout).unwrap_or(drain::DEFAULT_TIMEOUT),
         unreachable: WhenUnreachable::Refuse,
     };
     let change = AksChange::DeletePool { agent_pool: name.to_owned() };

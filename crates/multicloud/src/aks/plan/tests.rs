@@ -1,5 +1,7 @@
 //! What is planned, in words: each line is a stage, the subject and what happens.
 
+use std::time::Duration;
+
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
@@ -113,61 +115,61 @@ fn creation_is_one_request_with_all_pools() {
     let Change::Aks(AksChange::CreateCluster(new)) = &steps[0].change else { panic!("{steps:?}") };
     expect![[r#"
         {
+          "identity": {
+            "type": "SystemAssigned"
+          },
           "location": "westeurope",
-          "tags": {
-            "multicloud-environment": "prod",
-            "multicloud-owner": "platform"
+          "properties": {
+            "agentPoolProfiles": [
+              {
+                "count": 2,
+                "enableAutoScaling": false,
+                "mode": "User",
+                "name": "apps",
+                "nodeLabels": {},
+                "nodeTaints": [],
+                "osType": "Linux",
+                "scaleSetEvictionPolicy": "Delete",
+                "scaleSetPriority": "Spot",
+                "spotMaxPrice": -1.0,
+                "tags": {
+                  "multicloud-environment": "prod",
+                  "multicloud-owner": "platform",
+                  "multicloud-pool": "apps"
+                },
+                "type": "VirtualMachineScaleSets",
+                "vmSize": "Standard_D4s_v5"
+              },
+              {
+                "count": 2,
+                "enableAutoScaling": false,
+                "mode": "System",
+                "name": "system",
+                "nodeLabels": {},
+                "nodeTaints": [],
+                "osType": "Linux",
+                "tags": {
+                  "multicloud-environment": "prod",
+                  "multicloud-owner": "platform",
+                  "multicloud-pool": "system"
+                },
+                "type": "VirtualMachineScaleSets",
+                "vmSize": "Standard_D4s_v5"
+              }
+            ],
+            "dnsPrefix": "prod",
+            "kubernetesVersion": "1.31",
+            "networkProfile": {
+              "networkPlugin": "azure"
+            }
           },
           "sku": {
             "name": "Base",
             "tier": "Free"
           },
-          "identity": {
-            "type": "SystemAssigned"
-          },
-          "properties": {
-            "kubernetesVersion": "1.31",
-            "dnsPrefix": "prod",
-            "agentPoolProfiles": [
-              {
-                "name": "apps",
-                "mode": "User",
-                "type": "VirtualMachineScaleSets",
-                "osType": "Linux",
-                "vmSize": "Standard_D4s_v5",
-                "count": 2,
-                "enableAutoScaling": false,
-                "scaleSetPriority": "Spot",
-                "scaleSetEvictionPolicy": "Delete",
-                "spotMaxPrice": -1.0,
-                "nodeLabels": {},
-                "nodeTaints": [],
-                "tags": {
-                  "multicloud-environment": "prod",
-                  "multicloud-owner": "platform",
-                  "multicloud-pool": "apps"
-                }
-              },
-              {
-                "name": "system",
-                "mode": "System",
-                "type": "VirtualMachineScaleSets",
-                "osType": "Linux",
-                "vmSize": "Standard_D4s_v5",
-                "count": 2,
-                "enableAutoScaling": false,
-                "nodeLabels": {},
-                "nodeTaints": [],
-                "tags": {
-                  "multicloud-environment": "prod",
-                  "multicloud-owner": "platform",
-                  "multicloud-pool": "system"
-                }
-              }
-            ],
-            "networkProfile": {
-              "networkPlugin": "azure"
-            }
+          "tags": {
+            "multicloud-environment": "prod",
+            "multicloud-owner": "platform"
           }
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&convert::new_cluster(new)).unwrap());
@@ -210,7 +212,7 @@ fn all_of_a_pool_that_changes_goes_in_one_request() {
             let pool = system(spec);
             pool.size = PoolSize::Autoscale { min: 3, max: 5 };
             pool.labels = [("team".to_owned(), "a".to_owned())].into();
-            let effect = TaintEffect::NoSchedule;
+            let effect = TaintEffect::PreferNoSchedule;
             pool.taints = [Taint { key: "k".to_owned(), effect, value: "v".to_owned() }].into();
             pool.max_surge = Some("33%".parse().unwrap());
             pool.drain_timeout = Some(Duration::from_secs(600));
@@ -235,7 +237,7 @@ fn all_of_a_pool_that_changes_goes_in_one_request() {
               "team": "a"
             },
             "nodeTaints": [
-              "k=v:NoSchedule"
+              "k=v:PreferNoSchedule"
             ],
             "tags": {
               "cost": "1",
@@ -336,7 +338,7 @@ fn another_machine_is_another_agent_pool_and_the_old_one_is_emptied() {
     let steps = planned(
         edit,
         expect![[r#"
-            0 node pool system: create node pool system1f8b7a of Standard_D8s_v5
+            0 node pool system: create node pool system91da5d of Standard_D8s_v5
             1 node pool system: delete node pool system (drain nodes with kubernetes.azure.com/agentpool=system, 600s)"#]],
     );
     let Change::Aks(AksChange::CreatePool(new)) = &steps[0].change else { panic!("{steps:?}") };
