@@ -8,8 +8,10 @@ terraform {
 }
 
 provider "multicloud" {
-  owner = "platform"
-  aws   = { region = "us-east-1" }
+  owner  = "platform"
+  azure  = { subscription_id = "00000000-0000-4000-8000-000000000001" }
+  aws    = { region = "us-east-1" }
+  google = { project = "simulated-project" }
 }
 
 module "environments" {
@@ -17,7 +19,6 @@ module "environments" {
 
   file = "${path.module}/environments.yaml"
   subnet_ids = {
-    us-east-1 = ["subnet-0000000000000000a", "subnet-0000000000000000b"]
     us-west-2 = ["subnet-0000000000000000a", "subnet-0000000000000000b"]
   }
   deletion_protection = false

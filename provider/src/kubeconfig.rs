@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use multicloud::{ClusterAccess, EnvironmentId};
 use tfplug::logging::mask;
 use tfplug::{Attr, Call, Diagnostics, EphemeralResource, Model, Opened, Path, Severity, async_trait};
@@ -78,7 +79,7 @@ impl EphemeralResource for Kubeconfig {
             host: access.endpoint.clone().into(),
             certificate_authority_data: access.certificate_authority_data.clone().into(),
             token: token.into(),
-            expires_at: rfc3339(access.credential.expires_at).into(),
+            expires_at: rfc3339(access.credential.expires_at),
             kubeconfig: access.kubeconfig(id.name().as_str()).expose().into(),
         };
         Ok(Opened { result, renew_at: Some(renew_at(access.credential.expires_at, SystemTime::now())) })
@@ -102,22 +103,11 @@ fn renew_at(end: SystemTime, now: SystemTime) -> SystemTime {
     end.checked_sub(RENEW_BEFORE).unwrap_or(end).max(now + RENEWAL_PAUSE)
 }
 
-/// A moment as RFC 3339 writes it, in UTC.
-///
-/// The calendar is Howard Hinnant's `civil_from_days` (<https://howardhinnant.github.io/date_algorithms.html>).
-fn rfc3339(moment: SystemTime) -> String {
+/// A moment as RFC 3339 writes it, in UTC and to the second; null beyond the calendar's end.
+fn rfc3339(moment: SystemTime) -> Attr<String> {
     let seconds = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (rest / 3_600, rest % 3_600 / 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    let moment = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    moment.map(|moment| moment.to_string()).into()
 }
 
 #[cfg(test)]
@@ -127,7 +117,7 @@ mod tests {
     #[test]
     fn moments_are_written_as_rfc_3339_says() {
         let check = |seconds, expected| {
-            assert_eq!(rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), expected);
+            assert_eq!(rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), Attr::from(expected));
         };
         check(0, "1970-01-01T00:00:00Z");
         check(951_782_400, "2000-02-29T00:00:00Z");

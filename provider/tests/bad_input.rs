@@ -33,7 +33,7 @@ async fn what_is_right_is_accepted() {
 
 #[tokio::test]
 async fn mistakes_have_path_and_remedy() {
-    check("/eks", json!(null), expect![[r#"[eks] Missing cloud: An environment is in exactly one cloud, and no cloud's block is set. Set eks = { role_arn = "…", node_role_arn = "…" } for one on Amazon EKS."#]]).await;
+    check("/eks", json!(null), expect!["[aks] Missing cloud: An environment is in exactly one cloud, and no cloud's block is set. Set one of aks (Azure Kubernetes Service), eks (Amazon EKS), gke (Google Kubernetes Engine)."]).await;
     check("/role", json!("boss"), expect![[r#"[role] Invalid value: role must be one of "admin", "workload"."#]]).await;
     check("/role", json!(null), expect!["[role] Missing value: role is required and null. Give it a value."]).await;
     check("/name", json!(null), expect!["[name] Missing value: name is required and null. Give it a value."]).await;

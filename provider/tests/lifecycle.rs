@@ -25,7 +25,8 @@ async fn a_whole_life() {
     let plan = world.plan(None, &config).await.expect_success();
     assert!(part(&plan.state, &["id"]).is_unknown());
     assert_eq!(text(&plan.state, &["node_pools", "apps", "mode"]), "user");
-    assert_eq!(world.cloud.journal().len(), 0, "a plan of a new environment asks nobody");
+    let asked = world.cloud.journal();
+    assert!(asked.iter().all(|entry| entry.operation == "DescribeClusterVersions"), "{asked:?}");
     let created = world.core.apply(plan).await.expect_object();
     assert_eq!(text(&created.state, &["id"]), ID);
     assert_eq!(text(&created.state, &["status"]), "active");
@@ -303,7 +304,8 @@ async fn what_the_cloud_cannot_do_is_refused_at_plan() {
         });
         assert!(refused, "{pointer}: {}", told(&plan.messages));
     }
-    assert_eq!(world.cloud.journal().len(), asked, "nothing was asked of the cloud");
+    let asked = &world.cloud.journal()[asked..];
+    assert!(asked.iter().all(|entry| entry.operation == "DescribeClusterVersions"), "{asked:?}");
 }
 
 #[tokio::test]
@@ -392,4 +394,22 @@ async fn a_data_source_reads_by_id() {
     let absent = "eks/123456789012/us-east-1/absent";
     let (_, messages) = world.core.read_data(ENVIRONMENT, json!({ "id": absent })).await;
     assert!(told(&messages).contains("not found"), "{}", told(&messages));
+}
+
+#[tokio::test]
+async fn what_the_cloud_does_not_offer_is_refused_at_plan_and_what_is_there_stays() {
+    let world = World::new().await;
+    let unknown = changed(environment(), "/kubernetes/version", json!("1.99"));
+    let plan = world.plan(None, &unknown).await;
+    assert!(plan.messages.iter().any(|message| message.is_error && message.path == "kubernetes.version"));
+    assert!(told(&plan.messages).contains("1.33"), "{}", told(&plan.messages));
+
+    // A cloud that does not say is not asked again, and nothing is refused for it.
+    let silent = json!([{ "operation": "DescribeClusterVersions", "fault": "access_denied", "times": 9 }]);
+    let world = World::with(silent, "1ms").await;
+    for _ in 0..2 {
+        let _ = world.plan(None, &unknown).await.expect_success();
+    }
+    let asked = world.cloud.journal().len();
+    assert_eq!(asked, 1, "{:?}", world.cloud.journal());
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::harness::{ADDRESS, Cli, Configuration, Simulator, Workspace, kubernetes_provider, with_each_cli};
+use crate::harness::{ADDRESS, Backend, Cli, Configuration, Simulator, Workspace, kubernetes_provider, with_each_cli};
 use crate::testbed::Kubernetes;
 
 with_each_cli!(kube_apiserver_in_one_apply);
@@ -48,7 +48,7 @@ fn kube_apiserver_in_one_apply(cli: Cli) {
 
     let mut workspace = Workspace::new(&cli);
     workspace.add_provider("hashicorp/kubernetes", &kubernetes_provider());
-    let mut configuration = Configuration::new(simulator.aws());
+    let mut configuration = Configuration::new(Backend::Eks, simulator.settings());
     configuration.blocks = content("hello");
     workspace.write("main.tf", &configuration.render());
 

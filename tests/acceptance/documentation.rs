@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use multicloud::registry::BACKENDS;
 use serde_json::Value as Json;
 use terraform_provider_multicloud::MulticloudProvider;
 use terraform_provider_multicloud::environment::model::EnvironmentIdentity;
@@ -89,10 +90,14 @@ fn resource_page(resource: &EnvironmentResource) -> (String, String) {
         account: Attr::Known("123456789012".to_owned()),
         region: Attr::Known("us-east-1".to_owned()),
         name: Attr::Known("workload-aws-east".to_owned()),
+        ..EnvironmentIdentity::default()
     };
+    let known = BACKENDS.iter().filter(|backend| backend.in_terraform);
+    let forms: Vec<String> = known.map(|backend| format!("`{}` on {}", backend.id_form, backend.title)).collect();
+    let description = format!("The id of an environment is {}.", forms.join(", "));
     let import = Import {
         id: "eks/123456789012/us-east-1/workload-aws-east",
-        description: "The id of an environment on EKS is `eks/<account>/<region>/<name>`.",
+        description: &description,
         identity: Some((&EnvironmentIdentity::schema(), &identity.to_value())),
     };
     let schema = <EnvironmentResource as Resource>::State::schema();
@@ -127,8 +132,17 @@ fn object_page(kind: PageKind, name: &str, write: impl FnOnce(&Page<'_>) -> Stri
         PageKind::EphemeralResource => ("ephemeral-resources", "ephemeral-resource.tf"),
         PageKind::Function => ("functions", "function.tf"),
     };
-    let hcl = example(&Path::new(folder).join(name).join(file));
-    let examples = [Example { title: "", hcl: &hcl }];
+    let folder = Path::new(folder).join(name);
+    let hcl = example(&folder.join(file));
+    let mut examples = vec![Example { title: "", hcl: &hcl }];
+    // Further examples of the resource are those of other clouds.
+    let others = BACKENDS.iter().filter(|backend| kind == PageKind::Resource && backend.in_terraform);
+    let others: Vec<(String, String)> = others
+        .map(|backend| (backend, folder.join(format!("{}.tf", backend.kind))))
+        .filter(|(_, path)| root().join("examples").join(path).exists())
+        .map(|(backend, path)| (format!("On {}", backend.title), example(&path)))
+        .collect();
+    examples.extend(others.iter().map(|(title, hcl)| Example { title, hcl }));
     let page = Page { kind, provider: PROVIDER, name, subcategory: "", examples: &examples };
     (page.file(), write(&page))
 }

@@ -1,13 +1,31 @@
-//! A whole life against moto, an EKS that others wrote: create, nothing to do, scale, more and fewer pools, import, destroy.
+//! A whole life: create, nothing to do, scale, more and fewer pools, import, destroy. On every simulated cloud, and against
+//! moto, an EKS that others wrote.
 
-use crate::harness::{ADDRESS, Cli, Configuration, Moto, Pool, Workspace, with_each_cli};
+use crate::harness::{
+    ADDRESS, Backend, Cli, Configuration, Deed, Moto, Pool, Simulator, Workspace, on_each_backend, with_each_cli,
+};
 
+on_each_backend!(kube_apiserver_life, import_by_id, import_by_identity, generated_configuration);
 with_each_cli!(moto_life, moto_import_by_id, moto_import_by_identity, moto_generated_configuration);
 
+fn kube_apiserver_life(cli: Cli, backend: Backend) {
+    let (_kubernetes, simulator) = Simulator::drainable(backend);
+    whole_life(&cli, backend, &simulator.settings());
+    let journal = simulator.journal();
+    assert_eq!(journal.count(backend, Deed::CreateCluster), 1);
+    assert_eq!(journal.count(backend, Deed::DeleteCluster), 1);
+    // `system` and `apps` at first, then `batch`.
+    let made = if backend.makes_pools_with_the_cluster() { 1 } else { 3 };
+    assert_eq!(journal.count(backend, Deed::CreatePool), made);
+}
+
 fn moto_life(cli: Cli) {
-    let moto = Moto::start();
-    let workspace = Workspace::new(&cli);
-    let base = Configuration::new(moto.aws());
+    whole_life(&cli, Backend::Eks, &Moto::start().settings());
+}
+
+fn whole_life(cli: &Cli, backend: Backend, settings: &str) {
+    let workspace = Workspace::new(cli);
+    let base = Configuration::new(backend, settings.to_owned());
 
     let one_pool = base.clone().and_pools([Pool::of("apps", 1)]);
     workspace.write("main.tf", &one_pool.render());
@@ -16,7 +34,8 @@ fn moto_life(cli: Cli) {
     workspace.plans_empty();
     let state = workspace.state();
     let created = state.attributes(ADDRESS).expect("the environment is not in the state");
-    assert_eq!(created["id"], "eks/123456789012/us-east-1/test");
+    assert_eq!(created["id"], backend.id());
+    assert_eq!(created["region"], backend.region());
     assert_eq!(created["status"], "active");
     assert!(created["endpoint"].as_str().is_some_and(|endpoint| endpoint.starts_with("https://")), "{created:#}");
 
@@ -44,18 +63,27 @@ fn moto_life(cli: Cli) {
 }
 
 /// Applies an environment, forgets it, and gives the workspace in which only the cloud knows it.
-fn forgotten(cli: &Cli, moto: &Moto) -> Workspace {
+fn forgotten(cli: &Cli, backend: Backend, settings: String) -> Workspace {
     let workspace = Workspace::new(cli);
-    workspace.write("main.tf", &Configuration::new(moto.aws()).and_pools([Pool::of("apps", 1)]).render());
+    workspace.write("main.tf", &Configuration::new(backend, settings).and_pools([Pool::of("apps", 1)]).render());
     workspace.apply().succeeds();
     workspace.remove("terraform.tfstate");
     workspace
 }
 
+fn import_by_id(cli: Cli, backend: Backend) {
+    let simulator = Simulator::start();
+    imported_by_id(&cli, backend, simulator.settings());
+}
+
 fn moto_import_by_id(cli: Cli) {
     let moto = Moto::start();
-    let workspace = forgotten(&cli, &moto);
-    workspace.run(["import", "-input=false", "-no-color", ADDRESS, "eks/123456789012/us-east-1/test"]).succeeds();
+    imported_by_id(&cli, Backend::Eks, moto.settings());
+}
+
+fn imported_by_id(cli: &Cli, backend: Backend, settings: String) {
+    let workspace = forgotten(cli, backend, settings);
+    workspace.run(["import", "-input=false", "-no-color", ADDRESS, backend.id()]).succeeds();
     let imported = workspace.state();
     assert_eq!(imported.attributes(ADDRESS).expect("not imported")["status"], "active");
     // What only the configuration can know (the guard against deletion, timeouts) may still be written; the cloud is not touched.
@@ -64,13 +92,20 @@ fn moto_import_by_id(cli: Cli) {
     workspace.destroy().succeeds();
 }
 
+fn import_by_identity(cli: Cli, backend: Backend) {
+    let simulator = Simulator::start();
+    imported_by_identity(&cli, backend, simulator.settings());
+}
+
 fn moto_import_by_identity(cli: Cli) {
     let moto = Moto::start();
-    let workspace = forgotten(&cli, &moto);
-    let block = format!(
-        "import {{\n  to = {ADDRESS}\n  identity = {{ backend = \"eks\", account = \"123456789012\", region = \"us-east-1\", name = \"test\" }}\n}}\n"
-    );
-    workspace.write("import.tf", &block);
+    imported_by_identity(&cli, Backend::Eks, moto.settings());
+}
+
+fn imported_by_identity(cli: &Cli, backend: Backend, settings: String) {
+    let workspace = forgotten(cli, backend, settings);
+    let identity = backend.identity();
+    workspace.write("import.tf", &format!("import {{\n  to = {ADDRESS}\n  identity = {identity}\n}}\n"));
     let outcome = workspace.apply();
     if cli.imports_by_identity() {
         outcome.succeeds();
@@ -83,15 +118,26 @@ fn moto_import_by_identity(cli: Cli) {
     }
 }
 
+fn generated_configuration(cli: Cli, backend: Backend) {
+    let simulator = Simulator::start();
+    generated(&cli, backend, simulator.settings());
+}
+
 fn moto_generated_configuration(cli: Cli) {
     let moto = Moto::start();
-    let workspace = forgotten(&cli, &moto);
+    generated(&cli, Backend::Eks, moto.settings());
+}
+
+fn generated(cli: &Cli, backend: Backend, settings: String) {
+    let workspace = forgotten(cli, backend, settings);
     let whole = workspace.read("main.tf");
     let (head, _) = whole.split_once("resource \"").expect("the configuration has a resource");
     workspace.write("main.tf", head);
-    let block = format!("import {{\n  to = {ADDRESS}\n  id = \"eks/123456789012/us-east-1/test\"\n}}\n");
-    workspace.write("import.tf", &block);
-    workspace.run(["plan", "-input=false", "-no-color", "-generate-config-out=generated.tf"]).succeeds();
+    workspace.write("import.tf", &format!("import {{\n  to = {ADDRESS}\n  id = {:?}\n}}\n", backend.id()));
+    let plan = ["plan", "-input=false", "-no-color", "-generate-config-out=generated.tf"];
+    let outcome = workspace.run(plan).succeeds();
+    let summary = "Plan: 1 to import, 0 to add, 0 to change, 0 to destroy.";
+    assert!(outcome.stdout.contains(summary), "{}\n{}", outcome.transcript(), workspace.read("generated.tf"));
     workspace.run(["validate", "-no-color"]).succeeds();
     workspace.apply().succeeds();
     workspace.plans_empty();

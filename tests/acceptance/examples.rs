@@ -69,8 +69,8 @@ fn of_example(cli: &Cli, simulator: &Simulator, example: &Path) -> Workspace {
         let provider = fs::read_to_string(folder().join("provider").join("provider.tf"));
         workspace.write("provider.tf", &provider.expect("there is no example of the provider"));
     }
-    // Of the example's own settings only those are replaced that lead to AWS.
-    workspace.write("simulator_override.tf", &format!("provider \"multicloud\" {{\n  aws = {}\n}}\n", simulator.aws()));
+    // Of the example's own settings only those are replaced that lead to the clouds.
+    workspace.write("simulator_override.tf", &format!("provider \"multicloud\" {{\n  {}\n}}\n", simulator.settings()));
     workspace.run(["get"]).succeeds();
     workspace
 }

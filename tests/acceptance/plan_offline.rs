@@ -1,18 +1,17 @@
 //! `validate`, and `plan` of new environments, need no credentials and no network.
 
-use crate::harness::{ADDRESS, Cli, Configuration, Pool, Workspace, with_each_cli};
+use crate::harness::{ADDRESS, Backend, Cli, Configuration, Pool, Workspace, on_each_backend};
 
-with_each_cli!(validate_and_plan);
+on_each_backend!(validate_and_plan);
 
 /// Runs a program with no network but an unconfigured loopback; also for those who are not root.
 const WITHOUT_NETWORK: &[&str] = &["unshare", "--map-root-user", "--net"];
 
-fn validate_and_plan(cli: Cli) {
+fn validate_and_plan(cli: Cli, backend: Backend) {
     let workspace = Workspace::without_credentials(&cli);
-    let aws = "{ region = \"us-east-1\" }".to_owned();
-    let configuration = Configuration::new(aws).and_pools([Pool::with(
+    let configuration = Configuration::new(backend, String::new()).and_pools([Pool::with(
         "apps",
-        "machine_type = \"m7i.xlarge\", autoscale = { min = 2, max = 10 }, labels = { tier = \"web\" }, \
+        "autoscale = { min = 2, max = 10 }, labels = { tier = \"web\" }, \
          taints = [{ key = \"k\", value = \"v\", effect = \"NoSchedule\" }]",
     )]);
     workspace.write("main.tf", &configuration.render());

@@ -1,6 +1,6 @@
 //! Faults that users met once, each by its effect, so that they do not come back.
 
-use crate::harness::{ADDRESS, Cli, Configuration, Simulator, Workspace, with_each_cli};
+use crate::harness::{ADDRESS, Backend, Cli, Configuration, Simulator, Workspace, with_each_cli};
 
 with_each_cli!(empty_for_null_is_one_update, an_unknown_version_upgrades_nothing);
 
@@ -8,13 +8,13 @@ with_each_cli!(empty_for_null_is_one_update, an_unknown_version_upgrades_nothing
 fn empty_for_null_is_one_update(cli: Cli) {
     let simulator = Simulator::start();
     let workspace = Workspace::new(&cli);
-    let mut configuration = Configuration::new(simulator.aws());
+    let mut configuration = Configuration::new(Backend::Eks, simulator.settings());
     workspace.write("main.tf", &configuration.render());
     workspace.apply().succeeds();
 
     configuration.arguments = "tags = {}".to_owned();
-    configuration.network = ", authorized_cidrs = []".to_owned();
-    configuration.eks = "log_types = []\n    addons = {}\n    access_entries = {}".to_owned();
+    configuration.network = "authorized_cidrs = []".to_owned();
+    configuration.block = "log_types = []\n    addons = {}\n    access_entries = {}".to_owned();
     workspace.write("main.tf", &configuration.render());
     workspace.plan().only("update", ADDRESS);
     workspace.apply().succeeds();
@@ -26,7 +26,7 @@ fn empty_for_null_is_one_update(cli: Cli) {
 fn an_unknown_version_upgrades_nothing(cli: Cli) {
     let simulator = Simulator::start();
     let workspace = Workspace::new(&cli);
-    let mut configuration = Configuration::new(simulator.aws());
+    let mut configuration = Configuration::new(Backend::Eks, simulator.settings());
     workspace.write("main.tf", &configuration.render());
     workspace.apply().succeeds();
 

@@ -53,7 +53,7 @@ pub const BACKENDS: [Registration; 4] = [
         title: "Azure Kubernetes Service",
         id_form: "aks/<subscription>/<group>/<name>",
         id_example: "aks/00000000-0000-0000-0000-000000000001/platform/workload-azure-west",
-        in_terraform: false,
+        in_terraform: true,
         connect: connect_aks,
     },
     Registration {
@@ -69,7 +69,7 @@ pub const BACKENDS: [Registration; 4] = [
         title: "Google Kubernetes Engine",
         id_form: "gke/<project>/<location>/<name>",
         id_example: "gke/acme-platform/europe-west1/workload-google-europe",
-        in_terraform: false,
+        in_terraform: true,
         connect: connect_gke,
     },
     Registration {

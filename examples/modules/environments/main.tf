@@ -1,5 +1,15 @@
 locals {
   environments = provider::multicloud::environments(file(var.file))
+
+  # What an entry says of its subnets goes before what is given for its region.
+  subnet_ids = {
+    for name, environment in local.environments : name => try(
+      coalescelist(environment.aks.subnet_ids),
+      coalescelist(environment.eks.subnet_ids),
+      var.subnet_ids[environment.region],
+      [],
+    )
+  }
 }
 
 resource "multicloud_environment" "this" {
@@ -19,8 +29,12 @@ resource "multicloud_environment" "this" {
     }
   }
 
-  network             = { subnet_ids = var.subnet_ids[each.value.region] }
+  network             = length(local.subnet_ids[each.key]) == 0 ? null : { subnet_ids = local.subnet_ids[each.key] }
   tags                = each.value.tags
   deletion_protection = var.deletion_protection
-  eks                 = each.value.eks
+
+  # The block of the entry's own cloud is set; the others are null.
+  aks = each.value.aks
+  eks = each.value.eks
+  gke = each.value.gke
 }

@@ -4,8 +4,9 @@ variable "file" {
 }
 
 variable "subnet_ids" {
-  description = "The subnets of each region."
+  description = "The subnets of each region, for entries that name none."
   type        = map(list(string))
+  default     = {}
 }
 
 variable "deletion_protection" {

@@ -17,16 +17,26 @@ pub struct EnvironmentData;
 /// It holds no credential: `ephemeral "multicloud_kubeconfig"` gives one out.
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct EnvironmentDataModel {
-    /// The id of the environment, such as `eks/123456789012/us-east-1/workload-aws-east`.
+    /// The id of the environment: `aks/<subscription>/<group>/<name>`, `eks/<account>/<region>/<name>` or
+    /// `gke/<project>/<location>/<name>`.
     #[attribute(required, validate = [string_length(1..=300)])]
     pub id: Attr<String>,
     /// The backend that it is in, such as `eks`.
     #[attribute(computed)]
     pub backend: Attr<String>,
-    /// The account of the cloud that it is in.
+    /// On EKS: the AWS account that it is in.
     #[attribute(computed)]
     pub account: Attr<String>,
-    /// The region that it is in.
+    /// On AKS: the Azure subscription that it is in.
+    #[attribute(computed)]
+    pub subscription: Attr<String>,
+    /// On AKS: the resource group that it is in.
+    #[attribute(computed)]
+    pub resource_group: Attr<String>,
+    /// On GKE: the Google Cloud project that it is in.
+    #[attribute(computed)]
+    pub project: Attr<String>,
+    /// The region that it is in; on GKE perhaps a zone.
     #[attribute(computed)]
     pub region: Attr<String>,
     /// Its name.
@@ -139,7 +149,10 @@ fn shown(text: String, id: &EnvironmentId, observed: &Observed) -> EnvironmentDa
         id: text.into(),
         backend: identity.backend,
         account: identity.account,
-        region: identity.region,
+        subscription: identity.subscription,
+        resource_group: identity.resource_group,
+        project: identity.project,
+        region: all.region,
         name: identity.name,
         status: all.status,
         endpoint: all.endpoint,

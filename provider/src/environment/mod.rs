@@ -1,7 +1,11 @@
 //! `multicloud_environment`: the handlers, which alone act. What they decide by is beside them: [`model`] is the
-//! schema, `spec` reads configurations, `state` writes states, `plan` judges changes.
+//! schema, `spec` reads configurations, `state` writes states, `plan` judges changes; what of these is particular to a
+//! cloud is in the file of its name.
 
+mod aks;
 mod data_source;
+mod eks;
+mod gke;
 pub mod model;
 mod plan;
 mod spec;
@@ -9,11 +13,10 @@ mod state;
 
 use std::time::Duration;
 
-use multicloud::eks::{AwsSettings, Eks};
 use multicloud::environment::Status;
 use multicloud::{
-    Backend, BackendKind, Checkpoint, Driver, Ending, EnvironmentId, Error, ErrorKind, IdempotencyToken, Mark,
-    Observed, Operation, Outcome, Owner, Run, Target,
+    BackendKind, Checkpoint, Driver, Ending, EnvironmentId, Error, ErrorKind, IdempotencyToken, Mark, Observed,
+    Operation, Outcome, Owner, Run, Target,
 };
 use tfplug::timeouts::timeout;
 use tfplug::{
@@ -23,8 +26,8 @@ use tfplug::{
 
 pub use self::data_source::{EnvironmentData, EnvironmentDataModel};
 use self::model::{Environment, EnvironmentIdentity, OnPartialCreate, Timeouts};
-use self::spec::Draft;
-use crate::clouds::Clouds;
+use self::spec::{Block, Draft};
+use crate::clouds::{Clouds, offline};
 use crate::diagnostics::{Deed, diagnostic, noun, sentence};
 
 /// Clouds make a cluster in 10 to 20 minutes and its nodes in 5 more; a failed one is reported after half an hour.
@@ -78,6 +81,10 @@ impl Resource for EnvironmentResource {
             let is_idle = call.private().get::<Vec<Operation>>(RUNNING).is_none_or(|running| running.is_empty());
             is_settled =
                 plan::by_backend(backend.as_ref(), observed.as_ref(), &desired, change, &mut diagnostics) && is_idle;
+            if !diagnostics.has_error() && plan::asks_for_more(change) {
+                let missing = clouds.missing_offer(&desired).await;
+                plan::not_offered(change, &missing, &mut diagnostics);
+            }
         }
         plan::unfinished(change, is_settled);
         plan::protect(change, &mut diagnostics);
@@ -243,16 +250,7 @@ impl Resource for EnvironmentResource {
 
 /// Everything that can be said against a configuration without asking anybody.
 fn check(config: &Environment, owner: &Owner, diagnostics: &mut Diagnostics) {
-    if config.eks.is_null() {
-        diagnostics.push(
-            Diagnostic::error(
-                "Missing cloud",
-                "An environment is in exactly one cloud, and no cloud's block is set. Set eks = { role_arn = \"…\", \
-             node_role_arn = \"…\" } for one on Amazon EKS.",
-            )
-            .at(Path::root().attribute("eks")),
-        );
-    }
+    one_cloud(config, diagnostics);
     let mut draft = Draft::of(config, owner);
     if let Some(spec) = draft.spec.clone()
         && let Some(backend) = offline(spec.cloud.backend())
@@ -264,11 +262,35 @@ fn check(config: &Environment, owner: &Owner, diagnostics: &mut Diagnostics) {
     diagnostics.extend(draft.problems);
 }
 
-/// A backend for its pure answers alone; nothing is ever asked of a cloud through it.
-fn offline(backend: BackendKind) -> Option<Box<dyn Backend>> {
-    match backend {
-        BackendKind::Eks => Some(Box::new(Eks::new(AwsSettings::default()))),
-        BackendKind::Aks | BackendKind::Gke | BackendKind::Memory => None,
+/// Refuses an environment in no cloud, and in several.
+fn one_cloud(config: &Environment, diagnostics: &mut Diagnostics) {
+    let blocks = config.blocks();
+    let names: Vec<&str> = blocks.iter().map(|block| block.backend.as_str()).collect();
+    match blocks.iter().filter(|block| block.is_known()).collect::<Vec<_>>()[..] {
+        [] if blocks.iter().all(|block| block.is_null) => {
+            let clouds: Vec<String> = blocks
+                .iter()
+                .map(|Block { backend, .. }| format!("{backend} ({})", backend.registration().title))
+                .collect();
+            let detail = format!(
+                "An environment is in exactly one cloud, and no cloud's block is set. Set one of {}.",
+                clouds.join(", ")
+            );
+            // An error has one place: that of the first block that could be set.
+            let at = Path::root().attribute(names.first().copied().unwrap_or_default());
+            diagnostics.push(Diagnostic::error("Missing cloud", detail).at(at));
+        }
+        [] | [_] => {}
+        [first, ref others @ ..] => {
+            for other in others {
+                let detail = format!(
+                    "An environment is in exactly one cloud, and {} is set besides {}. Keep one of them.",
+                    other.backend, first.backend
+                );
+                let at = Path::root().attribute(other.backend.as_str());
+                diagnostics.push(Diagnostic::error("More than one cloud", detail).at(at));
+            }
+        }
     }
 }
 
@@ -415,20 +437,22 @@ fn invalid_id(why: &dyn std::fmt::Display, at: Path) -> Diagnostics {
 }
 
 fn id_of_identity(identity: &EnvironmentIdentity) -> Result<EnvironmentId, Diagnostics> {
-    let parts = [
-        ("backend", &identity.backend),
-        ("account", &identity.account),
-        ("region", &identity.region),
-        ("name", &identity.name),
-    ];
+    let named = identity.backend.known().map_or("", String::as_str);
+    let known = BackendKind::ALL.into_iter().filter(|backend| backend.registration().in_terraform);
+    let Some(backend) = known.clone().find(|backend| backend.as_str() == named) else {
+        let known: Vec<&str> = known.map(BackendKind::as_str).collect();
+        let detail = format!("{named:?} is no backend. The identity's backend is one of {}.", known.join(", "));
+        return Err(Diagnostic::error("Unknown backend", detail).at(Path::root().attribute("backend")).into());
+    };
+    let parts = state::id_parts(identity, backend);
     let mut text = Vec::new();
-    for (name, part) in parts {
+    for (name, part) in &parts {
         let missing = || {
-            Diagnostic::error(
-                "Incomplete identity",
-                format!("{name} is missing. The identity of an environment on Amazon EKS has backend, account, region and name."),
-            )
-            .at(Path::root().attribute(name))
+            let names: Vec<&str> = parts.iter().map(|(name, _)| *name).collect();
+            let title = backend.registration().title;
+            let detail =
+                format!("{name} is missing. The identity of an environment on {title} has {}.", names.join(", "));
+            Diagnostic::error("Incomplete identity", detail).at(Path::root().attribute(*name))
         };
         text.push(part.known().cloned().ok_or_else(missing)?);
     }

@@ -15,7 +15,25 @@ use crate::diagnostics::{path, violation};
 pub(crate) fn complete(change: &mut Change<Environment>, diagnostics: &mut Diagnostics) {
     modes(&mut change.plan.node_pools, change.prior.as_ref().map(|prior| &prior.node_pools));
     let Some(prior) = change.prior.clone() else { return };
+    untold(&prior, &mut change.plan);
     downgrade(&prior, &change.config, diagnostics);
+}
+
+/// What a cloud does not tell of an environment that works, such as an issuer that is turned off, it does not tell after an
+/// update of something else either.
+fn untold(prior: &Environment, plan: &mut Environment) {
+    let is_same_cloud = (&prior.aks, &prior.eks, &prior.gke) == (&plan.aks, &plan.eks, &plan.gke);
+    if is_same_cloud && prior.endpoint.known().is_some() {
+        let computed = [
+            (&prior.certificate_authority_data, &mut plan.certificate_authority_data),
+            (&prior.oidc_issuer_url, &mut plan.oidc_issuer_url),
+        ];
+        for (before, planned) in computed {
+            if before.is_null() {
+                *planned = Attr::Null;
+            }
+        }
+    }
 }
 
 /// Refuses what could only be done by destroying what is protected.
@@ -72,6 +90,35 @@ pub(crate) fn by_backend(
         Err(error) => {
             diagnostics.extend(refusal(&error));
             false
+        }
+    }
+}
+
+/// Whether a plan wants something of its cloud that the environment does not have yet: another version, another machine.
+pub(crate) fn asks_for_more(change: &Change<Environment>) -> bool {
+    let Some(prior) = &change.prior else { return true };
+    let offers = |environment: &Environment| {
+        let pools = environment.node_pools.known().into_iter().flatten().map(|(name, pool)| {
+            let pool = pool.known().cloned().unwrap_or_default();
+            (name.clone(), (pool.machine_type, pool.version, pool.zones))
+        });
+        (version(environment), environment.region.clone(), pools.collect::<BTreeMap<_, _>>())
+    };
+    offers(prior) != offers(&change.plan)
+}
+
+/// Refuses what the cloud does not have. What the environment has already is not taken away by that; and what the same
+/// apply may make before it, such as a resource group in the cloud's block, need not be there yet.
+pub(crate) fn not_offered(change: &Change<Environment>, missing: &[Violation], diagnostics: &mut Diagnostics) {
+    let offered = ["region", "kubernetes", "node_pools"].map(|name| Path::root().attribute(name));
+    for missing in missing {
+        let at = path(&missing.path);
+        if !offered.iter().any(|offered| at.steps().starts_with(offered.steps())) {
+            continue;
+        }
+        let is_kept = change.prior.as_ref().is_some_and(|prior| value_at(prior, &at) == value_at(&change.plan, &at));
+        if !is_kept {
+            diagnostics.push(violation(missing));
         }
     }
 }

@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::str::FromStr;
 
-use multicloud::eks::{AccessEntrySpec, AccessScope, AddonSpec, EksSpec, NodeGroupSpec};
 use multicloud::environment::{
     self, CloudSpec, EnvironmentSpec, KubernetesSpec, MaxSurge, NetworkSpec, PoolSize, PoolSpec,
 };
-use multicloud::{KubernetesVersion, Owner, PoolName};
+use multicloud::{BackendKind, KubernetesVersion, Owner, PoolName};
 use tfplug::{Attr, Diagnostic, Diagnostics, MapOf, Path, SetOf};
 
 use super::model::{
-    AccessEntry, Addon, Autoscale, Eks, Environment, Kubernetes, MaintenanceWindow, Network, NodeGroup, NodePool,
-    PoolMode, Role, Taint, TaintEffect, Weekday,
+    Autoscale, Environment, Kubernetes, MaintenanceWindow, Network, NodePool, PoolMode, Role, Taint, TaintEffect,
+    Weekday,
 };
+use super::state::written_duration;
 use crate::diagnostics::{is_shown, path, sentence, violation};
 
 /// What a configuration says, as far as it is known.
@@ -36,7 +36,6 @@ const STAND_IN_NAME: &str = "environment";
 const STAND_IN_REGION: &str = "us-east-1";
 const STAND_IN_VERSION: &str = "1.33";
 const STAND_IN_MACHINE: &str = "machine";
-const STAND_IN_ARN: &str = "arn:aws:iam::000000000000:role/stand-in";
 
 impl Draft {
     /// Reads a configuration.
@@ -89,7 +88,7 @@ impl Draft {
         let tags = self.texts_by_key(&config.tags, &root.attribute("tags"));
         let deletion_protection =
             self.value(&config.deletion_protection, &root.attribute("deletion_protection")).unwrap_or(true);
-        let cloud = self.eks(&config.eks, &root.attribute("eks"));
+        let cloud = self.cloud(config, &root);
         Some(EnvironmentSpec {
             owner: owner.clone(),
             name: name?,
@@ -100,7 +99,7 @@ impl Draft {
             network,
             tags,
             deletion_protection,
-            cloud: CloudSpec::Eks(cloud?),
+            cloud: cloud?,
         })
     }
 
@@ -128,12 +127,10 @@ impl Draft {
         let days = self.elements(&window.days, &at.attribute("days"));
         let start = self.required(&window.start, &at.attribute("start"))?;
         let duration = self.required(&window.duration, &at.attribute("duration"))?;
-        // The schema's own check has told the user where this is something else than hours and minutes.
-        let (hours, minutes) = start.split_once(':')?;
-        let start_minute = hours.parse::<u16>().ok()?.checked_mul(60)?.checked_add(minutes.parse().ok()?)?;
         Some(environment::MaintenanceWindow {
             days: days.into_iter().map(Weekday::in_library).collect(),
-            start_minute,
+            // The schema's own check has told the user where this is something else than hours and minutes.
+            start_minute: minutes_after_midnight(&start)?,
             duration: duration.duration(),
         })
     }
@@ -247,98 +244,30 @@ impl Draft {
         }
     }
 
-    fn eks(&mut self, eks: &Attr<Eks>, at: &Path) -> Option<EksSpec> {
-        let eks = match eks {
-            Attr::Null => return None,
-            Attr::Unknown(_) => {
-                self.unknown.push(at.clone());
-                Eks { role_arn: STAND_IN_ARN.into(), node_role_arn: STAND_IN_ARN.into(), ..Eks::default() }
+    /// What the block says that is set. As long as several may turn out to be it, nobody can say what the cloud refuses.
+    fn cloud(&mut self, config: &Environment, root: &Path) -> Option<CloudSpec> {
+        let chosen = match config.blocks().into_iter().filter(Block::is_known).collect::<Vec<_>>()[..] {
+            [chosen, ..] => chosen,
+            [] => {
+                let open: Vec<Block> = config.blocks().into_iter().filter(|block| !block.is_null).collect();
+                self.unknown.extend(open.iter().map(|block| root.attribute(block.backend.as_str())));
+                match open[..] {
+                    [only] => only,
+                    [] | [_, _, ..] => return None,
+                }
             }
-            Attr::Known(eks) => eks.clone(),
         };
-        Some(EksSpec {
-            role_arn: self.arn(&eks.role_arn, &at.attribute("role_arn")),
-            node_role_arn: self.arn(&eks.node_role_arn, &at.attribute("node_role_arn")),
-            security_group_ids: self.texts(&eks.security_group_ids, &at.attribute("security_group_ids")),
-            private_access: self.value(&eks.private_access, &at.attribute("private_access")).unwrap_or(false),
-            authentication_mode: self
-                .word(&eks.authentication_mode, &at.attribute("authentication_mode"))
-                .unwrap_or_default(),
-            creator_is_admin: self.value(&eks.creator_is_admin, &at.attribute("creator_is_admin")).unwrap_or(true),
-            log_types: self.words(&eks.log_types, &at.attribute("log_types")),
-            encryption_key_arn: self.value(&eks.encryption_key_arn, &at.attribute("encryption_key_arn")),
-            support_type: self.word(&eks.support_type, &at.attribute("support_type")),
-            ami_type: self.value(&eks.ami_type, &at.attribute("ami_type")),
-            force_upgrade: self.value(&eks.force_upgrade, &at.attribute("force_upgrade")).unwrap_or(false),
-            node_groups: self.node_groups(&eks.node_groups, &at.attribute("node_groups")),
-            addons: self.addons(&eks.addons, &at.attribute("addons")),
-            access_entries: self.access_entries(&eks.access_entries, &at.attribute("access_entries")),
-        })
-    }
-
-    fn node_groups(&mut self, groups: &MapOf<NodeGroup>, at: &Path) -> BTreeMap<PoolName, NodeGroupSpec> {
-        let mut read = BTreeMap::new();
-        for (key, group) in self.entries(groups, at) {
-            let at = at.key(key.clone());
-            let Some(name) = self.name(&key, &at) else { continue };
-            read.insert(
-                name,
-                NodeGroupSpec {
-                    subnet_ids: self.texts(&group.subnet_ids, &at.attribute("subnet_ids")),
-                    ami_type: self.value(&group.ami_type, &at.attribute("ami_type")),
-                    node_role_arn: self.value(&group.node_role_arn, &at.attribute("node_role_arn")),
-                },
-            );
+        let at = root.attribute(chosen.backend.as_str());
+        match chosen.backend {
+            BackendKind::Aks => self.aks(&config.aks, &at).map(CloudSpec::Aks),
+            BackendKind::Eks => self.eks(&config.eks, &at).map(CloudSpec::Eks),
+            BackendKind::Gke => self.gke(&config.gke, &at).map(CloudSpec::Gke),
+            BackendKind::Memory => None,
         }
-        read
-    }
-
-    fn addons(&mut self, addons: &MapOf<Addon>, at: &Path) -> BTreeMap<String, AddonSpec> {
-        let mut read = BTreeMap::new();
-        for (name, addon) in self.entries(addons, at) {
-            let at = at.key(name.clone());
-            let addon = AddonSpec {
-                version: self.value(&addon.version, &at.attribute("version")),
-                configuration_values: self.value(&addon.configuration_values, &at.attribute("configuration_values")),
-                service_account_role_arn: self
-                    .value(&addon.service_account_role_arn, &at.attribute("service_account_role_arn")),
-                resolve_conflicts: self
-                    .word(&addon.resolve_conflicts, &at.attribute("resolve_conflicts"))
-                    .unwrap_or_default(),
-                preserve: self.value(&addon.preserve, &at.attribute("preserve")).unwrap_or(false),
-            };
-            read.insert(name, addon);
-        }
-        read
-    }
-
-    fn access_entries(&mut self, entries: &MapOf<AccessEntry>, at: &Path) -> BTreeMap<String, AccessEntrySpec> {
-        let mut read = BTreeMap::new();
-        for (principal, entry) in self.entries(entries, at) {
-            let at = at.key(principal.clone());
-            let policies = at.attribute("policies");
-            let entry = AccessEntrySpec {
-                entry_type: self.value(&entry.r#type, &at.attribute("type")),
-                kubernetes_groups: self.texts(&entry.kubernetes_groups, &at.attribute("kubernetes_groups")),
-                username: self.value(&entry.username, &at.attribute("username")),
-                policies: self
-                    .entries(&entry.policies, &policies)
-                    .into_iter()
-                    .map(|(policy, place)| {
-                        let at = policies.key(policy.clone()).attribute("namespaces");
-                        let namespaces = self.texts(&place.namespaces, &at);
-                        let everywhere = namespaces.is_empty();
-                        (policy, if everywhere { AccessScope::Cluster } else { AccessScope::Namespaces(namespaces) })
-                    })
-                    .collect(),
-            };
-            read.insert(principal, entry);
-        }
-        read
     }
 
     /// A value, if it is there and known.
-    fn value<T: Clone>(&mut self, attribute: &Attr<T>, at: &Path) -> Option<T> {
+    pub(super) fn value<T: Clone>(&mut self, attribute: &Attr<T>, at: &Path) -> Option<T> {
         if attribute.is_unknown() {
             self.unknown.push(at.clone());
         }
@@ -346,19 +275,20 @@ impl Draft {
     }
 
     /// A value that must be there, if it is known.
-    fn required<T: Clone>(&mut self, attribute: &Attr<T>, at: &Path) -> Option<T> {
+    pub(super) fn required<T: Clone>(&mut self, attribute: &Attr<T>, at: &Path) -> Option<T> {
         if attribute.is_null() {
             self.refuse_missing(at);
         }
         self.value(attribute, at)
     }
 
-    fn arn(&mut self, attribute: &Attr<String>, at: &Path) -> String {
-        self.required(attribute, at).unwrap_or_else(|| STAND_IN_ARN.to_owned())
-    }
-
     /// A text of a form that must be there.
-    fn parse<T: FromStr<Err: Display>>(&mut self, attribute: &Attr<String>, at: &Path, stand_in: &str) -> Option<T> {
+    pub(super) fn parse<T: FromStr<Err: Display>>(
+        &mut self,
+        attribute: &Attr<String>,
+        at: &Path,
+        stand_in: &str,
+    ) -> Option<T> {
         match attribute {
             Attr::Null => {
                 self.refuse_missing(at);
@@ -373,31 +303,35 @@ impl Draft {
     }
 
     /// A text of a form that may be left out.
-    fn optional<T: FromStr<Err: Display>>(&mut self, attribute: &Attr<String>, at: &Path) -> Option<T> {
+    pub(super) fn optional<T: FromStr<Err: Display>>(&mut self, attribute: &Attr<String>, at: &Path) -> Option<T> {
         let text = self.value(attribute, at)?;
         self.name(&text, at)
     }
 
     /// A text of a form.
-    fn name<T: FromStr<Err: Display>>(&mut self, text: &str, at: &Path) -> Option<T> {
+    pub(super) fn name<T: FromStr<Err: Display>>(&mut self, text: &str, at: &Path) -> Option<T> {
         text.parse().map_err(|error| self.refuse(at, &error)).ok()
     }
 
     /// A word of one of the cloud's lists, as far as it is one: the schema's own check tells the user where it is not.
-    fn word<T: FromStr>(&mut self, attribute: &Attr<String>, at: &Path) -> Option<T> {
+    pub(super) fn word<T: FromStr>(&mut self, attribute: &Attr<String>, at: &Path) -> Option<T> {
         self.value(attribute, at)?.parse().ok()
     }
 
-    fn words<T: FromStr<Err: Display> + Ord>(&mut self, attribute: &SetOf<String>, at: &Path) -> BTreeSet<T> {
+    pub(super) fn words<T: FromStr<Err: Display> + Ord>(
+        &mut self,
+        attribute: &SetOf<String>,
+        at: &Path,
+    ) -> BTreeSet<T> {
         let words = self.elements(attribute, at);
         words.iter().filter_map(|word| self.name(word, at)).collect()
     }
 
-    fn texts(&mut self, attribute: &SetOf<String>, at: &Path) -> BTreeSet<String> {
+    pub(super) fn texts(&mut self, attribute: &SetOf<String>, at: &Path) -> BTreeSet<String> {
         self.elements(attribute, at).into_iter().collect()
     }
 
-    fn elements<T: Clone>(&mut self, attribute: &SetOf<T>, at: &Path) -> Vec<T> {
+    pub(super) fn elements<T: Clone>(&mut self, attribute: &SetOf<T>, at: &Path) -> Vec<T> {
         let mut elements = Vec::new();
         for element in self.value(attribute, at).iter().flat_map(tfplug::Set::iter) {
             if element.is_null() {
@@ -408,11 +342,11 @@ impl Draft {
         elements
     }
 
-    fn texts_by_key(&mut self, attribute: &MapOf<String>, at: &Path) -> BTreeMap<String, String> {
+    pub(super) fn texts_by_key(&mut self, attribute: &MapOf<String>, at: &Path) -> BTreeMap<String, String> {
         self.entries(attribute, at).into_iter().collect()
     }
 
-    fn entries<T: Clone>(&mut self, attribute: &MapOf<T>, at: &Path) -> Vec<(String, T)> {
+    pub(super) fn entries<T: Clone>(&mut self, attribute: &MapOf<T>, at: &Path) -> Vec<(String, T)> {
         let mut entries = Vec::new();
         for (key, element) in self.value(attribute, at).unwrap_or_default() {
             if !is_shown(&key) {
@@ -433,11 +367,11 @@ impl Draft {
         self.unknown.contains(at)
     }
 
-    fn refuse(&mut self, at: &Path, error: &dyn Display) {
+    pub(super) fn refuse(&mut self, at: &Path, error: &dyn Display) {
         self.problems.error_at(at.clone(), format!("Invalid {at}"), sentence(&error.to_string()));
     }
 
-    fn refuse_missing(&mut self, at: &Path) {
+    pub(super) fn refuse_missing(&mut self, at: &Path) {
         self.problems.error_at(at.clone(), "Missing value", format!("{at} is required and null. Give it a value."));
     }
 
@@ -448,6 +382,11 @@ impl Draft {
             format!("{at} {what}. Remove it, or give it a value."),
         );
     }
+}
+
+fn minutes_after_midnight(time: &str) -> Option<u16> {
+    let (hours, minutes) = time.split_once(':')?;
+    hours.parse::<u16>().ok()?.checked_mul(60)?.checked_add(minutes.parse().ok()?)
 }
 
 fn stand_in_pool() -> NodePool {
@@ -467,6 +406,40 @@ fn keyed(at: &Path, key: &str) -> Path {
 /// The version that a configuration asks for, if it says one that is one.
 pub(crate) fn version(environment: &Environment) -> Option<KubernetesVersion> {
     environment.kubernetes.known()?.version.known()?.parse().ok()
+}
+
+/// A cloud's block of a configuration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block {
+    /// Whose it is, and by that its name.
+    pub(crate) backend: BackendKind,
+    /// Whether it is left out.
+    pub(crate) is_null: bool,
+    /// Whether nobody knows yet if it is left out.
+    pub(crate) is_unknown: bool,
+}
+
+impl Block {
+    /// Whether it is set for certain.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.is_null && !self.is_unknown
+    }
+}
+
+impl Environment {
+    /// The blocks of all clouds, in the order of the list of backends.
+    pub(crate) fn blocks(&self) -> Vec<Block> {
+        let block = |backend: BackendKind| {
+            let (is_null, is_unknown) = match backend {
+                BackendKind::Aks => (self.aks.is_null(), self.aks.is_unknown()),
+                BackendKind::Eks => (self.eks.is_null(), self.eks.is_unknown()),
+                BackendKind::Gke => (self.gke.is_null(), self.gke.is_unknown()),
+                BackendKind::Memory => return None,
+            };
+            Some(Block { backend, is_null, is_unknown })
+        };
+        BackendKind::ALL.into_iter().filter_map(block).collect()
+    }
 }
 
 impl Role {
@@ -514,7 +487,41 @@ impl TaintEffect {
     }
 }
 
+impl MaintenanceWindow {
+    /// In the library's words, where all of it is known.
+    pub(super) fn in_library(&self) -> Option<environment::MaintenanceWindow> {
+        let days = self.days.known()?.iter().filter_map(Attr::known).copied();
+        Some(environment::MaintenanceWindow {
+            days: days.map(Weekday::in_library).collect(),
+            start_minute: minutes_after_midnight(self.start.known()?)?,
+            duration: self.duration.known()?.duration(),
+        })
+    }
+
+    /// The library's words in HCL.
+    pub(super) fn of(window: &environment::MaintenanceWindow) -> Self {
+        Self {
+            days: Attr::Known(window.days.iter().copied().map(Weekday::of).collect()),
+            start: format!("{:02}:{:02}", window.start_minute / 60, window.start_minute % 60).into(),
+            duration: written_duration(window.duration),
+        }
+    }
+}
+
 impl Weekday {
+    /// The library's word in HCL.
+    const fn of(day: environment::Weekday) -> Self {
+        match day {
+            environment::Weekday::Monday => Self::Monday,
+            environment::Weekday::Tuesday => Self::Tuesday,
+            environment::Weekday::Wednesday => Self::Wednesday,
+            environment::Weekday::Thursday => Self::Thursday,
+            environment::Weekday::Friday => Self::Friday,
+            environment::Weekday::Saturday => Self::Saturday,
+            environment::Weekday::Sunday => Self::Sunday,
+        }
+    }
+
     const fn in_library(self) -> environment::Weekday {
         match self {
             Self::Monday => environment::Weekday::Monday,

@@ -4,22 +4,23 @@
 //! to the cloud shows as the cloud has it, or stays null where it has no counterpart.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use multicloud::eks::{AccessScope, AuthenticationMode, EksObserved, ObservedAccessEntry, ObservedAddon};
 use multicloud::environment::{
     self, CloudObserved, ENVIRONMENT_TAG, MaxSurge, NetworkSpec, OWNER_TAG, Observed, ObservedPool, PoolSize, Status,
 };
-use multicloud::{EnvironmentId, KubernetesVersion};
+use multicloud::{BackendKind, EnvironmentId, KubernetesVersion};
 use tfplug::value::Refinement;
-use tfplug::{Attr, MapOf, Model, Path, Set, SetOf, Value};
+use tfplug::{Attr, GoDuration, MapOf, Model, Path, Set, SetOf, Value};
 
 use super::model::{
-    AccessEntry, AccessPolicy, Addon, Autoscale, Eks, Environment, EnvironmentIdentity, Kubernetes, Network, NodePool,
-    OnPartialCreate, PoolMode, Role, Taint, TaintEffect,
+    Autoscale, Environment, EnvironmentIdentity, Kubernetes, Network, NodePool, OnPartialCreate, PoolMode, Role, Taint,
+    TaintEffect,
 };
+use super::{aks, eks, gke};
 
 /// Tags that clouds and the library set for themselves: no difference unless the user set one.
-const TECHNICAL_TAGS: [&str; 2] = ["multicloud-", "aws:"];
+const TECHNICAL_TAGS: [&str; 4] = ["multicloud-", "aws:", "goog-", "aks-managed-"];
 
 /// The state of an environment of which nothing but its id is known.
 pub(crate) fn named(id: &EnvironmentId) -> Environment {
@@ -37,16 +38,38 @@ pub(crate) fn named(id: &EnvironmentId) -> Environment {
 
 /// The identity that an id says.
 pub(crate) fn identity(id: &EnvironmentId) -> EnvironmentIdentity {
-    let account = match id {
-        EnvironmentId::Eks { account, .. } => Some(account.as_str().to_owned()),
-        EnvironmentId::Aks { .. } | EnvironmentId::Gke { .. } | EnvironmentId::Memory { .. } => None,
-    };
-    EnvironmentIdentity {
+    let base = EnvironmentIdentity {
         backend: id.backend().as_str().into(),
-        account: account.into(),
-        region: id.region().map(|region| region.as_str().to_owned()).into(),
         name: id.name().as_str().into(),
+        ..EnvironmentIdentity::default()
+    };
+    match id {
+        EnvironmentId::Aks { subscription, resource_group, .. } => EnvironmentIdentity {
+            subscription: subscription.as_str().into(),
+            resource_group: resource_group.as_str().into(),
+            ..base
+        },
+        EnvironmentId::Eks { account, region, .. } => {
+            EnvironmentIdentity { account: account.as_str().into(), region: region.as_str().into(), ..base }
+        }
+        EnvironmentId::Gke { project, location, .. } => {
+            EnvironmentIdentity { project: project.as_str().into(), location: location.as_str().into(), ..base }
+        }
+        EnvironmentId::Memory { .. } => base,
     }
+}
+
+/// The parts of an identity that are an id, in the order of the id's form.
+pub(crate) fn id_parts(identity: &EnvironmentIdentity, backend: BackendKind) -> Vec<(&'static str, &Attr<String>)> {
+    let place = match backend {
+        BackendKind::Aks => {
+            vec![("subscription", &identity.subscription), ("resource_group", &identity.resource_group)]
+        }
+        BackendKind::Eks => vec![("account", &identity.account), ("region", &identity.region)],
+        BackendKind::Gke => vec![("project", &identity.project), ("location", &identity.location)],
+        BackendKind::Memory => Vec::new(),
+    };
+    [("backend", &identity.backend)].into_iter().chain(place).chain([("name", &identity.name)]).collect()
 }
 
 /// The state after reading: what it said before, with every difference to what was found.
@@ -57,7 +80,11 @@ pub(crate) fn refreshed(mut state: Environment, observed: &Observed) -> Environm
     keep(&mut version, observed.version, meant_version, |found| found.to_string().into());
     state.kubernetes = Kubernetes { version, ..kubernetes }.into();
     state.node_pools = node_pools(&state.node_pools, observed);
-    if state.network.known().is_some() || observed.network != NetworkSpec::default() {
+    // What is left to the cloud stays unsaid; what is not as clouds make it by themselves is told.
+    let is_chosen = |network: &NetworkSpec| {
+        network.private_endpoint || !network.subnet_ids.is_empty() || !network.authorized_cidrs.is_empty()
+    };
+    if state.network.known().is_some() || is_chosen(&observed.network) {
         let before = state.network.clone().into_known().unwrap_or_default();
         state.network = network(before, &observed.network).into();
     }
@@ -67,9 +94,15 @@ pub(crate) fn refreshed(mut state: Environment, observed: &Observed) -> Environm
         state.deletion_protection = protected.into();
     }
     match &observed.cloud {
-        CloudObserved::Eks(found) => {
-            let before = state.eks.clone().into_known();
-            state.eks = eks(before, observed, found).into();
+        CloudObserved::Aks(found) => {
+            aks::drain_timeouts(&mut state.node_pools, found);
+            state.aks = aks::refreshed(state.aks.into_known(), observed, found).into();
+        }
+        CloudObserved::Eks(found) => state.eks = eks::refreshed(state.eks.into_known(), observed, found).into(),
+        CloudObserved::Gke(found) => {
+            gke::drain_timeouts(&mut state.node_pools, found);
+            gke::maintenance_window(&mut state.kubernetes, found);
+            state.gke = gke::refreshed(state.gke.into_known(), observed, found).into();
         }
         CloudObserved::Memory(_) => {}
     }
@@ -136,6 +169,10 @@ fn computed(state: &mut Environment, observed: &Observed) {
     state.certificate_authority_data = observed.certificate_authority_data.clone().into();
     state.oidc_issuer_url = observed.oidc_issuer_url.clone().into();
     state.kubernetes_version = observed.full_version.clone().into();
+    // An id may not say it.
+    if let Some(region) = &observed.region {
+        state.region = region.as_str().into();
+    }
 }
 
 fn node_pools(before: &MapOf<NodePool>, observed: &Observed) -> MapOf<NodePool> {
@@ -227,162 +264,8 @@ fn shown_tags(found: &BTreeMap<String, String>, written: &MapOf<String>) -> BTre
     shown.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-fn eks(before: Option<Eks>, observed: &Observed, found: &EksObserved) -> Eks {
-    let mut eks = before.clone().unwrap_or_else(|| imported_eks(found));
-    if !found.role_arn.is_empty() {
-        eks.role_arn = found.role_arn.clone().into();
-    }
-    node_groups(&mut eks, before.is_none(), observed, found);
-    keep_texts(&mut eks.security_group_ids, &found.security_group_ids);
-    if found.public_access {
-        eks.private_access = found.private_access.into();
-    }
-    if let Some(mode) = found.authentication_mode {
-        eks.authentication_mode = mode.as_str().into();
-    }
-    let log_types: BTreeSet<String> = found.log_types.iter().map(|log| log.as_str().to_owned()).collect();
-    keep_texts(&mut eks.log_types, &log_types);
-    eks.encryption_key_arn = found.encryption_key_arn.clone().into();
-    if let Some(support) = found.support_type {
-        eks.support_type = support.as_str().into();
-    }
-    if let Some(addons) = &found.addons {
-        eks.addons = parts(&eks.addons, addons, |addon| is_ours(&observed.tags, &addon.tags), addon);
-    }
-    if let Some(entries) = &found.access_entries {
-        let ours = |entry: &ObservedAccessEntry| is_ours(&observed.tags, &entry.tags);
-        eks.access_entries = parts(&eks.access_entries, entries, ours, access_entry);
-    }
-    eks
-}
-
-/// What an import begins with: the role that most groups have stands for all.
-fn imported_eks(found: &EksObserved) -> Eks {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for group in found.node_groups.values() {
-        *counts.entry(&group.node_role_arn).or_default() += 1;
-    }
-    let common = counts.into_iter().max_by_key(|(_, count)| *count).map(|(role, _)| role.to_owned());
-    Eks {
-        node_role_arn: common.into(),
-        private_access: false.into(),
-        authentication_mode: AuthenticationMode::default().as_str().into(),
-        creator_is_admin: true.into(),
-        force_upgrade: false.into(),
-        ..Eks::default()
-    }
-}
-
-/// What pools have of their own: told where it differs from what the environment says for all.
-fn node_groups(eks: &mut Eks, is_import: bool, observed: &Observed, found: &EksObserved) {
-    let mut groups = eks.node_groups.clone().into_known().unwrap_or_default();
-    let had_none = groups.is_empty();
-    for pool in observed.node_pools.keys() {
-        let newest =
-            found.node_groups.values().filter(|group| group.pool == *pool).max_by_key(|group| group.created_at_ms);
-        let Some(found) = newest else { continue };
-        let mut own = groups.get(pool.as_str()).and_then(Attr::known).cloned().unwrap_or_default();
-        let before = own.clone();
-        let role = own.node_role_arn.known().or(eks.node_role_arn.known());
-        if role != Some(&found.node_role_arn) {
-            own.node_role_arn = found.node_role_arn.clone().into();
-        }
-        let image = own.ami_type.known().or(eks.ami_type.known());
-        if image.is_some() && image != found.ami_type.as_ref() {
-            own.ami_type = found.ami_type.clone().into();
-        }
-        let is_as_said = match own.subnet_ids.known() {
-            Some(_) => texts(&own.subnet_ids) == found.subnet_ids,
-            None if is_import => observed.network.subnet_ids == found.subnet_ids,
-            // Where the cluster's subnets grow, its groups stay in those that they have.
-            None => found.subnet_ids.is_subset(&observed.network.subnet_ids),
-        };
-        if !is_as_said {
-            own.subnet_ids = written_texts(&found.subnet_ids);
-        }
-        if own != before {
-            groups.insert(pool.as_str().to_owned(), own.into());
-        }
-    }
-    if !(had_none && groups.is_empty()) {
-        eks.node_groups = Attr::Known(groups);
-    }
-}
-
-/// The parts of a cluster that are written or ours, as they were found.
-fn parts<W: Clone + Default, F>(
-    written: &MapOf<W>,
-    found: &BTreeMap<String, F>,
-    is_ours: impl Fn(&F) -> bool,
-    refresh: impl Fn(W, &F) -> W,
-) -> MapOf<W> {
-    let before = written.known();
-    let written_part = |key: &str| before.and_then(|parts| parts.get(key)).and_then(Attr::known).cloned();
-    let shown: BTreeMap<String, Attr<W>> = found
-        .iter()
-        .filter_map(|(key, found)| {
-            let written = written_part(key);
-            (written.is_some() || is_ours(found))
-                .then(|| (key.clone(), Attr::Known(refresh(written.unwrap_or_default(), found))))
-        })
-        .collect();
-    if shown.is_empty() && before.is_none_or(BTreeMap::is_empty) { written.clone() } else { Attr::Known(shown) }
-}
-
-/// Whether a part carries the mark of its cluster.
-fn is_ours(cluster: &BTreeMap<String, String>, part: &BTreeMap<String, String>) -> bool {
-    [OWNER_TAG, ENVIRONMENT_TAG].iter().all(|key| part.contains_key(*key) && part.get(*key) == cluster.get(*key))
-}
-
-fn addon(mut addon: Addon, found: &ObservedAddon) -> Addon {
-    if found.version.is_some() {
-        addon.version = found.version.clone().into();
-    }
-    addon.configuration_values = found.configuration_values.clone().into();
-    addon.service_account_role_arn = found.service_account_role_arn.clone().into();
-    if addon.resolve_conflicts.is_null() {
-        addon.resolve_conflicts = multicloud::eks::ResolveConflicts::default().as_str().into();
-    }
-    if addon.preserve.is_null() {
-        addon.preserve = false.into();
-    }
-    addon
-}
-
-fn access_entry(mut entry: AccessEntry, found: &ObservedAccessEntry) -> AccessEntry {
-    if found.entry_type.is_some() {
-        entry.r#type = found.entry_type.clone().into();
-    }
-    keep_texts(&mut entry.kubernetes_groups, &found.kubernetes_groups);
-    if found.username.is_some() {
-        entry.username = found.username.clone().into();
-    }
-    let meant = |policies: &MapOf<AccessPolicy>| {
-        let policies = policies.known().into_iter().flatten();
-        policies
-            .map(|(arn, policy)| {
-                (arn.clone(), policy.known().map(|policy| texts(&policy.namespaces)).unwrap_or_default())
-            })
-            .collect::<BTreeMap<_, _>>()
-    };
-    let scopes = found.policies.iter().map(|(arn, scope)| {
-        let namespaces = match scope {
-            AccessScope::Cluster => BTreeSet::new(),
-            AccessScope::Namespaces(namespaces) => namespaces.clone(),
-        };
-        (arn.clone(), namespaces)
-    });
-    keep(&mut entry.policies, scopes.collect(), meant, |found: BTreeMap<String, BTreeSet<String>>| {
-        let written = found
-            .into_iter()
-            .map(|(arn, namespaces)| (arn, Attr::Known(AccessPolicy { namespaces: written_texts(&namespaces) })));
-        Some(written.collect::<BTreeMap<_, _>>()).filter(|policies| !policies.is_empty()).into()
-    });
-    entry
-}
-
 /// Leaves what is written where it means what was found.
-fn keep<T, M: PartialEq>(
+pub(super) fn keep<T, M: PartialEq>(
     written: &mut Attr<T>,
     found: M,
     meant: impl Fn(&Attr<T>) -> M,
@@ -393,10 +276,30 @@ fn keep<T, M: PartialEq>(
     }
 }
 
-fn keep_texts(written: &mut SetOf<String>, found: &BTreeSet<String>) {
+pub(super) fn keep_texts(written: &mut SetOf<String>, found: &BTreeSet<String>) {
     if texts(written) != *found {
         *written = written_texts(found);
     }
+}
+
+/// What is said of a pool's `drain_timeout` stays, unless the cloud has another one; what is left to the cloud stays unsaid.
+pub(super) fn keep_drain_timeout(pool: &mut NodePool, found: Option<Duration>) {
+    if let Some(written) = pool.drain_timeout.known()
+        && Some(written.duration()) != found
+    {
+        pool.drain_timeout = found.map_or(Attr::Null, written_duration);
+    }
+}
+
+/// A time as people write it, in the largest unit that divides it.
+pub(super) fn written_duration(duration: Duration) -> Attr<GoDuration> {
+    let seconds = duration.as_secs();
+    let text = match seconds {
+        _ if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
+        _ if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        _ => format!("{seconds}s"),
+    };
+    text.parse().ok().into()
 }
 
 fn keep_texts_by_key(written: &mut MapOf<String>, found: &BTreeMap<String, String>) {
@@ -408,16 +311,16 @@ fn keep_texts_by_key(written: &mut MapOf<String>, found: &BTreeMap<String, Strin
     }
 }
 
-fn text(written: &Attr<String>) -> String {
+pub(super) fn text(written: &Attr<String>) -> String {
     written.known().cloned().unwrap_or_default()
 }
 
-fn texts(written: &SetOf<String>) -> BTreeSet<String> {
+pub(super) fn texts(written: &SetOf<String>) -> BTreeSet<String> {
     written.known().into_iter().flat_map(Set::iter).filter_map(|text| text.known().cloned()).collect()
 }
 
 /// Nothing is null: whoever writes an empty set instead finds it kept, as it means the same.
-fn written_texts(found: &BTreeSet<String>) -> SetOf<String> {
+pub(super) fn written_texts(found: &BTreeSet<String>) -> SetOf<String> {
     if found.is_empty() { Attr::Null } else { Attr::Known(found.iter().cloned().collect()) }
 }
 

@@ -4,13 +4,15 @@ mod read;
 mod tree;
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 use tfplug::model::AttributeType;
 use tfplug::schema::{Attribute, AttributeKind, Presence};
 use tfplug::value::CodecError;
 use tfplug::{Attr, Function, FunctionError, ListOf, MapOf, Model, Path, Type, Value};
 
-use crate::environment::model::{Eks, Role};
+use crate::environment::model::{Aks, Eks, Gke, Role};
 
 /// Mistakes that one run tells: a screen of them.
 const MAX_TOLD: usize = 20;
@@ -25,7 +27,7 @@ pub struct Environments;
 /// `enabled`, `components` and `tags`. Its `infrastructure` has `kubernetes` with `provider`, `version` and
 /// `node_pools`, whose pools have `count` or `autoscale` and one of `vm_size`, `instance_type` and `machine_type`; and it
 /// may have a block named like the backend, such as `eks`, which passes through as that attribute of
-/// `multicloud_environment`, with `subnet_ids` besides.
+/// `multicloud_environment`; on AKS and EKS with `subnet_ids` besides.
 ///
 /// Unknown keys, duplicate names and all other mistakes are errors with line and column. Of the enabled environments,
 /// exactly one has the role `admin`.
@@ -66,9 +68,15 @@ pub struct Entry {
     /// Its node pools, by name.
     #[attribute(computed)]
     pub node_pools: MapOf<EntryPool>,
+    /// What it has as an environment on Azure Kubernetes Service; null for all others.
+    #[attribute(computed)]
+    pub aks: Attr<Block<Aks>>,
     /// What it has as an environment on Amazon EKS; null for all others.
     #[attribute(computed)]
-    pub eks: Attr<EksBlock>,
+    pub eks: Attr<Block<Eks>>,
+    /// What it has as an environment on Google Kubernetes Engine; null for all others.
+    #[attribute(computed)]
+    pub gke: Attr<Block<Gke>>,
 }
 
 /// Kubernetes of an environment of the file.
@@ -107,17 +115,44 @@ pub struct EntryAutoscale {
     pub max: Attr<u32>,
 }
 
-/// What the file says of EKS: an object of the resource's own attributes, and the subnets.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EksBlock(Value);
+/// What the file says of one cloud: an object of the resource's own attributes, with the subnets where the resource has
+/// them in `network`.
+pub struct Block<C> {
+    value: Value,
+    cloud: PhantomData<fn() -> C>,
+}
 
-impl EksBlock {
-    /// The resource's `eks`, and the subnets, which the resource has in `network`.
+/// A cloud's block of the resource.
+pub trait CloudBlock: AttributeType {
+    /// Whether `network.subnet_ids` says where it is, which the file says in the block.
+    const HAS_SUBNETS: bool;
+}
+
+impl CloudBlock for Aks {
+    const HAS_SUBNETS: bool = true;
+}
+
+impl CloudBlock for Eks {
+    const HAS_SUBNETS: bool = true;
+}
+
+impl CloudBlock for Gke {
+    const HAS_SUBNETS: bool = false;
+}
+
+impl<C: CloudBlock> Block<C> {
+    fn of(value: Value) -> Self {
+        Self { value, cloud: PhantomData }
+    }
+
+    /// The attributes that the file's block may have.
     fn kind_in_file() -> AttributeKind {
-        match <Eks as AttributeType>::kind() {
+        match C::kind() {
             AttributeKind::Nested { nesting, mut attributes } => {
-                let subnets = AttributeKind::Type(Type::list(Type::String));
-                attributes.push(Attribute::new("subnet_ids", subnets, Presence::Optional));
+                if C::HAS_SUBNETS {
+                    let subnets = AttributeKind::Type(Type::list(Type::String));
+                    attributes.push(Attribute::new("subnet_ids", subnets, Presence::Optional));
+                }
                 AttributeKind::Nested { nesting, attributes }
             }
             kind @ AttributeKind::Type(_) => kind,
@@ -125,17 +160,35 @@ impl EksBlock {
     }
 }
 
-impl AttributeType for EksBlock {
+impl<C> Clone for Block<C> {
+    fn clone(&self) -> Self {
+        Self { value: self.value.clone(), cloud: PhantomData }
+    }
+}
+
+impl<C> PartialEq for Block<C> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<C> fmt::Debug for Block<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
+impl<C: CloudBlock + 'static> AttributeType for Block<C> {
     fn kind() -> AttributeKind {
         Self::kind_in_file()
     }
 
     fn decode(value: Value, _: &Path) -> Result<Self, CodecError> {
-        Ok(Self(value))
+        Ok(Self::of(value))
     }
 
     fn encode(&self) -> Value {
-        self.0.clone()
+        self.value.clone()
     }
 }
 
@@ -208,6 +261,19 @@ mod tests {
         version: "1.33"
         node_pools:
           system: { count: 1, machine_type: Standard_D4s_v3 }
+      aks: { resource_group_name: platform, subnet_ids: [vnet/apps] }
+  - name: workload-google-europe
+    role: workload
+    provider: gcp
+    type: cloud
+    region: europe-west1
+    infrastructure:
+      kubernetes:
+        provider: gke
+        version: "1.33"
+        node_pools:
+          system: { count: 3, machine_type: e2-standard-4 }
+      gke: { release_channel: STABLE }
   - name: workload-old
     role: workload
     provider: aws
@@ -229,7 +295,10 @@ mod tests {
     #[test]
     fn enabled_environments_come_by_name() {
         let entries = call(FILE).unwrap();
-        assert_eq!(entries.keys().collect::<Vec<_>>(), ["admin-aws-east", "workload-azure-west"]);
+        assert_eq!(
+            entries.keys().collect::<Vec<_>>(),
+            ["admin-aws-east", "workload-azure-west", "workload-google-europe"]
+        );
         let admin = entries["admin-aws-east"].known().unwrap();
         assert_eq!(admin.kubernetes.known().unwrap().version, "1.30".into());
         let pools = admin.node_pools.known().unwrap();
@@ -237,11 +306,19 @@ mod tests {
         assert_eq!(pools["system"].known().unwrap().count, 3.into());
         assert_eq!(pools["apps"].known().unwrap().count, Attr::Null);
         assert_eq!(pools["apps"].known().unwrap().autoscale, EntryAutoscale { min: 1.into(), max: 4.into() }.into());
-        let Value::Object(eks) = &admin.eks.known().unwrap().0 else { panic!("{:?}", admin.eks) };
+        let Value::Object(eks) = &admin.eks.known().unwrap().value else { panic!("{:?}", admin.eks) };
         assert_eq!(eks["private_access"], Value::Bool(true));
         assert_eq!(eks["subnet_ids"], Value::List(vec!["subnet-a".into(), "subnet-b".into()]));
         assert_eq!(eks["encryption_key_arn"], Value::Null);
-        assert_eq!(entries["workload-azure-west"].known().unwrap().eks, Attr::Null);
+        let azure = entries["workload-azure-west"].known().unwrap();
+        assert_eq!(azure.eks, Attr::Null);
+        let Value::Object(aks) = &azure.aks.known().unwrap().value else { panic!("{:?}", azure.aks) };
+        assert_eq!(aks["resource_group_name"], "platform".into());
+        assert_eq!(aks["subnet_ids"], Value::List(vec!["vnet/apps".into()]));
+        let google = entries["workload-google-europe"].known().unwrap();
+        let Value::Object(gke) = &google.gke.known().unwrap().value else { panic!("{:?}", google.gke) };
+        assert_eq!(gke["release_channel"], "STABLE".into());
+        assert!(!gke.contains_key("subnet_ids"));
     }
 
     #[test]
@@ -297,8 +374,8 @@ mod tests {
             "name: workload-old",
             "name: admin-aws-east",
             expect![[r#"
-            The list of environments has mistakes.
-              line 33, column 11: a second environment is named "admin-aws-east"; the first is at line 2, column 11"#]],
+                The list of environments has mistakes.
+                  line 46, column 11: a second environment is named "admin-aws-east"; the first is at line 2, column 11"#]],
         );
         check(
             "type: cloud",
@@ -325,15 +402,16 @@ mod tests {
             "provider: aks",
             "provider: eks",
             expect![[r#"
-            The list of environments has mistakes.
-              line 24, column 15: provider "azure" has no eks; write aws"#]],
+                The list of environments has mistakes.
+                  line 24, column 15: provider "azure" has no eks; write aws
+                  line 33, column 12: the block aks is for Azure Kubernetes Service, and kubernetes.provider is "eks""#]],
         );
         check(
             "provider: aks",
             "provider: akz",
             expect![[r#"
-            The list of environments has mistakes.
-              line 29, column 19: kubernetes provider "akz" is not known; it is one of aks, eks, gke, k3s, proxmox, existing"#]],
+                The list of environments has mistakes.
+                  line 29, column 19: kubernetes provider "akz" is not known; it is one of aks, eks, gke, k3s, proxmox, existing"#]],
         );
         check(
             "vm_size: \"t3.large\"",
@@ -416,10 +494,19 @@ mod tests {
         );
         check(
             "      eks:",
+            "      proxmox:",
+            expect![[r#"
+                The list of environments has mistakes.
+                  line 16, column 7: unknown key "proxmox"; this version of the provider has no such backend"#]],
+        );
+        check(
+            "      gke:",
             "      aks:",
             expect![[r#"
-            The list of environments has mistakes.
-              line 16, column 7: unknown key "aks"; this version of the provider has no such backend"#]],
+                The list of environments has mistakes.
+                  line 45, column 12: the block aks is for Azure Kubernetes Service, and kubernetes.provider is "gke"
+                  line 45, column 12: aks needs resource_group_name
+                  line 45, column 14: unknown key "release_channel"; aks has resource_group_name, dns_prefix, sku_tier, network_plugin, network_plugin_mode, network_policy, network_dataplane, disable_local_accounts, identity_ids, entra, oidc_issuer, workload_identity, node_resource_group, agent_pools, subnet_ids"#]],
         );
         check(
             "environments:",

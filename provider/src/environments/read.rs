@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use multicloud::{EnvironmentName, KubernetesVersion, PoolName};
+use multicloud::{BackendKind, EnvironmentName, KubernetesVersion, PoolName};
 use tfplug::schema::{AttributeKind, Nesting, Presence};
 use tfplug::{Attr, Number, Type, Value};
 
 use super::tree::{Key, Node, Place, Problem, Tree, shortened};
-use super::{EksBlock, Entry, EntryAutoscale, EntryKubernetes, EntryPool};
-use crate::environment::model::Role;
+use super::{Block, CloudBlock, Entry, EntryAutoscale, EntryKubernetes, EntryPool};
+use crate::environment::model::{Aks, Eks, Gke, Role};
 
-/// Backends that Kubernetes environments of this form can be on, and what the form calls the cloud of each. This
-/// version of the provider makes those of EKS.
+/// Backends that Kubernetes environments of this form can be on, and what the form calls the cloud of each. This version
+/// of the provider makes those that users of Terraform see by the library's list.
 const BACKENDS: [(&str, &[&str]); 6] = [
     ("aks", &["azure"]),
     ("eks", &["aws"]),
@@ -163,13 +163,17 @@ impl Reading {
                 tags: Attr::Known(tags.into_iter().map(|(key, value)| (key, Attr::Known(value))).collect()),
                 kubernetes: infrastructure.kubernetes.into(),
                 node_pools: Attr::Known(infrastructure.node_pools),
+                aks: infrastructure.aks.into(),
                 eks: infrastructure.eks.into(),
+                gke: infrastructure.gke.into(),
             },
         })
     }
 
     fn infrastructure(&mut self, node: &Node, cloud: Option<&str>, cloud_place: Place) -> Option<Infrastructure> {
-        let infrastructure = self.mapping(node, "infrastructure", &["kubernetes", "eks"])?;
+        let blocks = BackendKind::ALL.into_iter().filter(|backend| backend.registration().in_terraform);
+        let keys: Vec<&str> = ["kubernetes"].into_iter().chain(blocks.map(BackendKind::as_str)).collect();
+        let infrastructure = self.mapping(node, "infrastructure", &keys)?;
         let kubernetes = self.required(&infrastructure, "kubernetes")?;
         let kubernetes = self.mapping(kubernetes, "kubernetes", &["provider", "version", "node_pools"])?;
         let backend = self.required_text(&kubernetes, "provider");
@@ -200,20 +204,30 @@ impl Reading {
             Some(node) => self.node_pools(node),
             None => BTreeMap::new(),
         };
-        let eks = infrastructure.get("eks").map(|node| {
-            if let Some(backend) = backend.as_deref().filter(|backend| *backend != "eks") {
-                self.problem(
-                    node.place,
-                    format!("the block eks is for EKS, and kubernetes.provider is {:?}", shortened(backend)),
-                );
-            }
-            EksBlock(self.value(node, &EksBlock::kind_in_file(), "eks"))
-        });
         Some(Infrastructure {
-            kubernetes: EntryKubernetes { provider: backend.into(), version: version.into() },
             node_pools,
-            eks,
+            aks: self.block::<Aks>(&infrastructure, BackendKind::Aks, backend.as_deref()),
+            eks: self.block::<Eks>(&infrastructure, BackendKind::Eks, backend.as_deref()),
+            gke: self.block::<Gke>(&infrastructure, BackendKind::Gke, backend.as_deref()),
+            kubernetes: EntryKubernetes { provider: backend.into(), version: version.into() },
         })
+    }
+
+    /// The block that is named like a backend, which must be the one that the environment is on.
+    fn block<C: CloudBlock>(
+        &mut self,
+        infrastructure: &Mapping<'_>,
+        kind: BackendKind,
+        backend: Option<&str>,
+    ) -> Option<Block<C>> {
+        let node = infrastructure.get(kind.as_str())?;
+        let is_other = |backend: &&str| *backend != kind.as_str() && BACKENDS.iter().any(|(known, _)| known == backend);
+        if let Some(backend) = backend.filter(is_other) {
+            let title = kind.registration().title;
+            let what = format!("the block {kind} is for {title}, and kubernetes.provider is {:?}", shortened(backend));
+            self.problem(node.place, what);
+        }
+        Some(Block::of(self.value(node, &Block::<C>::kind_in_file(), kind.as_str())))
     }
 
     fn node_pools(&mut self, node: &Node) -> BTreeMap<String, Attr<EntryPool>> {
@@ -461,5 +475,7 @@ struct ReadEntry {
 struct Infrastructure {
     kubernetes: EntryKubernetes,
     node_pools: BTreeMap<String, Attr<EntryPool>>,
-    eks: Option<EksBlock>,
+    aks: Option<Block<Aks>>,
+    eks: Option<Block<Eks>>,
+    gke: Option<Block<Gke>>,
 }

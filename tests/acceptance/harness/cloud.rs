@@ -11,12 +11,17 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::Backend;
 use super::journal::Journal;
 use super::process::wait_for;
-use crate::testbed::cache_dir;
+use crate::testbed::{Kubernetes, cache_dir};
 
 /// The moto that `cargo xtask` installs into the cache folder.
 const MOTO_FOLDER: &str = "moto-5.2.5";
+
+/// The simulator's subscription of Azure that is registered for AKS, and its first project of Google Cloud.
+const SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
+const PROJECT: &str = "simulated-project";
 
 /// A running simulator; it ends with this value.
 pub(crate) struct Simulator {
@@ -28,7 +33,7 @@ pub(crate) struct Simulator {
 }
 
 impl Simulator {
-    /// A healthy simulator of EKS and STS.
+    /// A healthy simulator of all clouds.
     #[track_caller]
     pub(crate) fn start() -> Self {
         Self::with(&[])
@@ -40,13 +45,26 @@ impl Simulator {
         Self::with(&["--kubeconfig".as_ref(), kubeconfig.as_os_str()])
     }
 
+    /// The same, whose clusters can be drained by the provider. On EKS and GKE the cloud does it where the provider cannot.
+    #[track_caller]
+    pub(crate) fn drainable(backend: Backend) -> (Option<Kubernetes>, Self) {
+        match backend {
+            Backend::Aks => {
+                let kubernetes = Kubernetes::start();
+                let simulator = Self::handing_out(&kubernetes.administrator());
+                (Some(kubernetes), simulator)
+            }
+            Backend::Eks | Backend::Gke => (None, Self::start()),
+        }
+    }
+
     #[track_caller]
     fn with(arguments: &[&OsStr]) -> Self {
         let folder = tempfile::tempdir().expect("cannot create a folder");
         let journal = folder.path().join("journal");
         let mut command = Command::new(simulator_binary());
         // Its input ends with this process, however that dies: no simulator outlives its test.
-        command.args(["--clouds", "eks", "--until-eof", "--journal"]).arg(&journal).args(arguments);
+        command.args(["--until-eof", "--journal"]).arg(&journal).args(arguments);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cannot start the simulator");
         let mut line = String::new();
@@ -68,16 +86,23 @@ impl Simulator {
         &self.journal
     }
 
-    /// The provider's `aws` settings that lead here, with no time lost between polls.
+    /// The provider's settings that lead here, with no time lost between polls.
     #[track_caller]
-    pub(crate) fn aws(&self) -> String {
-        self.aws_polling_every("50ms")
+    pub(crate) fn settings(&self) -> String {
+        self.settings_polling_every("50ms")
     }
 
-    /// The provider's `aws` settings that lead here, with that interval between polls.
+    /// The provider's settings that lead here, with that interval between polls.
     #[track_caller]
-    pub(crate) fn aws_polling_every(&self, interval: &str) -> String {
-        aws(self.url("eks"), self.url("sts"), interval)
+    pub(crate) fn settings_polling_every(&self, interval: &str) -> String {
+        let aws = aws(self.url("eks"), self.url("sts"), interval);
+        let (azure, authority, bundle) = (self.url("azure"), self.url("azure_authority"), self.url("ca_bundle"));
+        let (google, compute) = (self.url("google"), self.url("google_compute"));
+        format!(
+            "{aws}\n  \
+             azure = {{ subscription_id = \"{SUBSCRIPTION}\", endpoint = \"{azure}\", authority_host = \"{authority}\", ca_bundle = \"{bundle}\", poll_interval = \"{interval}\" }}\n  \
+             google = {{ project = \"{PROJECT}\", endpoint = \"{google}\", compute_endpoint = \"{compute}\", poll_interval = \"{interval}\" }}"
+        )
     }
 }
 
@@ -116,8 +141,8 @@ impl Moto {
         Self { child, url: format!("http://127.0.0.1:{port}") }
     }
 
-    /// The provider's `aws` settings that lead here.
-    pub(crate) fn aws(&self) -> String {
+    /// The provider's settings that lead here.
+    pub(crate) fn settings(&self) -> String {
         aws(&self.url, &self.url, "50ms")
     }
 }
@@ -132,7 +157,7 @@ impl Drop for Moto {
 
 fn aws(eks: &str, sts: &str, poll_interval: &str) -> String {
     format!(
-        "{{ region = \"us-east-1\", endpoint = \"{eks}\", sts_endpoint = \"{sts}\", poll_interval = \"{poll_interval}\" }}"
+        "aws = {{ region = \"us-east-1\", endpoint = \"{eks}\", sts_endpoint = \"{sts}\", poll_interval = \"{poll_interval}\" }}"
     )
 }
 

@@ -1,22 +1,26 @@
-//! The configuration that most tests use: one EKS environment, varied in what the test is about.
+//! The configuration that most tests use: one environment, varied in what the test is about.
 
 use std::fmt::Write;
+
+use super::Backend;
 
 /// The address of the environment in [`Configuration::render`].
 pub(crate) const ADDRESS: &str = "multicloud_environment.test";
 
-/// One EKS environment.
+/// One environment.
 #[derive(Debug, Clone)]
 pub(crate) struct Configuration {
-    /// The provider's `aws` settings.
-    pub(crate) aws: String,
+    /// Where it is.
+    pub(crate) backend: Backend,
+    /// The provider's settings of its clouds.
+    pub(crate) settings: String,
     /// The Kubernetes version.
     pub(crate) version: String,
     /// The node pools.
     pub(crate) pools: Vec<Pool>,
-    /// Further arguments of the `eks` block, as HCL.
-    pub(crate) eks: String,
-    /// Further arguments of the `network` block, as HCL: each begins with a comma.
+    /// Further arguments of the cloud's block, as HCL.
+    pub(crate) block: String,
+    /// Further arguments of `network`, as HCL.
     pub(crate) network: String,
     /// Further arguments of the environment, as HCL.
     pub(crate) arguments: String,
@@ -32,12 +36,12 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// A pool of that many small machines.
+    /// A pool of that many machines.
     pub(crate) fn of(name: &str, count: u32) -> Self {
-        Self::with(name, &format!("machine_type = \"t3.large\", count = {count}"))
+        Self::with(name, &format!("count = {count}"))
     }
 
-    /// A pool with these settings.
+    /// A pool with these settings, of the backend's machines unless they name others.
     pub(crate) fn with(name: &str, settings: &str) -> Self {
         Self { name: name.to_owned(), settings: settings.to_owned() }
     }
@@ -45,12 +49,13 @@ impl Pool {
 
 impl Configuration {
     /// An environment `test` of one pool `system` with two machines, which may be destroyed.
-    pub(crate) fn new(aws: String) -> Self {
+    pub(crate) fn new(backend: Backend, settings: String) -> Self {
         Self {
-            aws,
+            backend,
+            settings,
             version: "1.33".to_owned(),
-            pools: vec![Pool::with("system", "machine_type = \"t3.large\", count = 2, mode = \"system\"")],
-            eks: String::new(),
+            pools: vec![Pool::with("system", "count = 2, mode = \"system\"")],
+            block: String::new(),
             network: String::new(),
             arguments: String::new(),
             blocks: String::new(),
@@ -66,11 +71,22 @@ impl Configuration {
 
     /// The configuration's text.
     pub(crate) fn render(&self) -> String {
+        let Self { backend, settings, version, block, arguments, blocks, .. } = self;
         let mut pools = String::new();
-        for pool in &self.pools {
-            let _ = writeln!(pools, "    {} = {{ {} }}", pool.name, pool.settings);
+        for Pool { name, settings } in &self.pools {
+            let machine = match settings.contains("machine_type") {
+                true => String::new(),
+                false => format!("machine_type = {:?}, ", backend.machine_type()),
+            };
+            let _ = writeln!(pools, "    {name} = {{ {machine}{settings} }}");
         }
-        let Self { aws, version, eks, network, arguments, blocks, .. } = self;
+        let network: Vec<&str> =
+            [backend.network(), &self.network].into_iter().filter(|part| !part.is_empty()).collect();
+        let network = match network[..] {
+            [] => String::new(),
+            _ => format!("network             = {{ {} }}\n  ", network.join(", ")),
+        };
+        let (name, region, required) = (backend.name(), backend.region(), backend.block());
         format!(
             r#"terraform {{
   required_providers {{
@@ -80,22 +96,20 @@ impl Configuration {
 
 provider "multicloud" {{
   owner = "acceptance"
-  aws   = {aws}
+  {settings}
 }}
 
 resource "multicloud_environment" "test" {{
   name       = "test"
   role       = "workload"
-  region     = "us-east-1"
+  region     = "{region}"
   kubernetes = {{ version = "{version}" }}
   node_pools = {{
 {pools}  }}
-  network             = {{ subnet_ids = ["subnet-0000000000000000a", "subnet-0000000000000000b"]{network} }}
-  deletion_protection = false
-  eks = {{
-    role_arn      = "arn:aws:iam::123456789012:role/eks-cluster"
-    node_role_arn = "arn:aws:iam::123456789012:role/eks-node"
-    {eks}
+  {network}deletion_protection = false
+  {name} = {{
+    {required}
+    {block}
   }}
   {arguments}
 }}

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::{Backend, Deed};
+
 /// The journal file of a simulator.
 #[derive(Debug, Clone)]
 pub(crate) struct Journal {
@@ -18,6 +20,8 @@ pub(crate) struct Request {
     pub(crate) operation: String,
     /// The request's path.
     pub(crate) path: String,
+    /// The status of the reply, where one was sent.
+    pub(crate) status: Option<u16>,
     /// Whether the cloud's state changed by it.
     pub(crate) committed: bool,
 }
@@ -43,6 +47,12 @@ impl Journal {
         self.requests().into_iter().filter(|request| request.committed && is_change(&request.operation)).collect()
     }
 
+    /// How often something was done.
+    #[track_caller]
+    pub(crate) fn count(&self, backend: Backend, deed: Deed) -> usize {
+        self.changes().iter().filter(|request| backend.does(deed, request)).count()
+    }
+
     /// How often an operation changed the cloud.
     #[track_caller]
     pub(crate) fn committed(&self, operation: &str) -> usize {
@@ -50,7 +60,9 @@ impl Journal {
     }
 }
 
-/// Operations of EKS and STS that only look begin with one of these.
+/// What only looks, or logs in, is called by one of these verbs: Azure's operations have it after what it is of.
 fn is_change(operation: &str) -> bool {
-    !["Describe", "List", "Get"].iter().any(|prefix| operation.starts_with(prefix))
+    let verb = operation.rsplit('_').next().unwrap_or(operation);
+    let looks = ["Describe", "List", "Get", "BatchGet", "Ping", "Check", "Token", "Exchange", "Generate"];
+    !looks.iter().any(|look| verb.starts_with(look))
 }

@@ -1,5 +1,6 @@
 //! What the tests run on: a command line, a cloud, a workspace, and ways to look at plans, state and requests.
 
+mod backend;
 mod cli;
 mod cloud;
 mod configuration;
@@ -10,6 +11,7 @@ mod process;
 mod state;
 mod workspace;
 
+pub(crate) use backend::{Backend, Deed};
 pub(crate) use cli::Cli;
 pub(crate) use cloud::{Moto, Simulator};
 pub(crate) use configuration::{ADDRESS, Configuration, Pool};
@@ -39,3 +41,28 @@ macro_rules! with_each_cli {
     )+};
 }
 pub(crate) use with_each_cli;
+
+/// Declares each test once per backend and command line: `<test>::<backend>::<command line>`.
+macro_rules! on_each_backend {
+    ($($test:ident),+ $(,)?) => {$(
+        mod $test {
+            $crate::harness::on_each_backend!(in aks Aks $test);
+            $crate::harness::on_each_backend!(in eks Eks $test);
+            $crate::harness::on_each_backend!(in gke Gke $test);
+        }
+    )+};
+    (in $module:ident $backend:ident $test:ident) => {
+        mod $module {
+            #[test]
+            fn terraform() {
+                super::super::$test($crate::harness::Cli::terraform(), $crate::harness::Backend::$backend);
+            }
+
+            #[test]
+            fn tofu() {
+                super::super::$test($crate::harness::Cli::tofu(), $crate::harness::Backend::$backend);
+            }
+        }
+    };
+}
+pub(crate) use on_each_backend;

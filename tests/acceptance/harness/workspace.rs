@@ -29,8 +29,16 @@ impl Workspace {
     #[track_caller]
     pub(crate) fn new(cli: &Cli) -> Self {
         let mut workspace = Self::without_credentials(cli);
-        workspace.set("AWS_ACCESS_KEY_ID", "test");
-        workspace.set("AWS_SECRET_ACCESS_KEY", "test");
+        for (name, value) in [
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("ARM_TENANT_ID", "00000000-0000-4000-8000-0000000000aa"),
+            ("ARM_CLIENT_ID", "00000000-0000-4000-8000-0000000000bb"),
+            ("ARM_CLIENT_SECRET", "test"),
+            ("GOOGLE_OAUTH_ACCESS_TOKEN", "test"),
+        ] {
+            workspace.set(name, value);
+        }
         workspace
     }
 

@@ -1,46 +1,13 @@
-//! The provider block: its schema, and how it becomes [`Clouds`].
+//! How the provider block says to reach Amazon Web Services.
 
 use std::path::PathBuf;
 
 use multicloud::eks::{AssumeRole, AssumeRoleWithWebIdentity, AwsSettings};
-use multicloud::{Owner, Secret};
-use tfplug::logging::mask;
-use tfplug::{
-    Attr, Configure, Configured, Diagnostic, Diagnostics, GoDuration, ListOf, Model, Offers, Path, Provider,
-    async_trait,
-};
+use tfplug::{Attr, GoDuration, ListOf, Model};
 
-use crate::clouds::{Clouds, OWNER_VARIABLE, Setting};
-use crate::environment::{EnvironmentData, EnvironmentResource};
-use crate::environments::Environments;
-use crate::kubeconfig::Kubeconfig;
-
-/// A text in a provider block that is longer than this is a mistake.
-const TEXT_MAX: usize = 4096;
-
-/// A session token of STS, or a web identity token, has a few KiB; the HTTP header that carries it, at most this.
-const TOKEN_MAX: usize = 65_536;
-
-/// The provider `multicloud`.
-#[derive(Clone, Copy, Debug)]
-pub struct MulticloudProvider;
-
-/// Kubernetes environments on many clouds, declared in one resource.
-///
-/// Each cloud's block is optional, and nothing in it is used before an environment of that cloud is: `validate`, and
-/// `plan` of new environments, need no credentials and no network.
-#[derive(Clone, Debug, Default, PartialEq, Model)]
-pub struct ProviderConfig {
-    /// Whose the environments are: lower-case letters, digits and `-`, at most 32. Every object carries it as the
-    /// ownership mark `multicloud-owner`, and what carries another is never changed. Or the environment variable
-    /// `MULTICLOUD_OWNER`.
-    #[attribute(optional, validate = [matches("^[a-z0-9-]{1,32}$", "lower-case letters, digits and dashes, at most 32 ([a-z0-9-]{1,32})")])]
-    pub owner: Attr<String>,
-    /// How to reach Amazon Web Services. What is left out comes from the environment and the shared files, as the AWS
-    /// tools take it.
-    #[attribute(optional)]
-    pub aws: Attr<Aws>,
-}
+use super::reading::Reading;
+use super::{TEXT_MAX, TOKEN_MAX};
+use crate::clouds::Setting;
 
 /// How to reach Amazon Web Services.
 #[derive(Clone, Debug, Default, PartialEq, Model)]
@@ -132,80 +99,9 @@ pub struct WebIdentityRole {
     pub policy: Attr<String>,
 }
 
-#[async_trait]
-impl Provider for MulticloudProvider {
-    type Config = ProviderConfig;
-    type Client = Clouds;
-
-    fn offers(&self, offers: &mut Offers<Clouds>) {
-        offers
-            .resource(EnvironmentResource)
-            .data_source(EnvironmentData)
-            .ephemeral_resource(Kubeconfig)
-            .function(Environments);
-    }
-
-    async fn configure(&self, _: Configure, config: ProviderConfig) -> Result<Configured<Clouds>, Diagnostics> {
-        let environment = std::env::var(OWNER_VARIABLE).ok().filter(|owner| !owner.is_empty());
-        let owner = owner(&config.owner, environment)?;
-        let aws = match &config.aws {
-            Attr::Null => Setting::Missing,
-            Attr::Unknown(_) => Setting::Unknown,
-            Attr::Known(aws) => aws.settings(),
-        };
-        let deferred = matches!(owner, Setting::Unknown) || matches!(aws, Setting::Unknown);
-        Ok(Configured { client: Clouds::new(owner, aws), warnings: Diagnostics::new(), deferred })
-    }
-}
-
-/// The owner that the block names, or else the environment.
-fn owner(configured: &Attr<String>, environment: Option<String>) -> Result<Setting<Owner>, Diagnostics> {
-    let (text, whence) = match (configured, environment) {
-        (Attr::Unknown(_), _) => return Ok(Setting::Unknown),
-        (Attr::Known(text), _) => (text.clone(), "owner"),
-        (Attr::Null, Some(text)) => (text, OWNER_VARIABLE),
-        (Attr::Null, None) => return Ok(Setting::Missing),
-    };
-    text.parse().map(Setting::Known).map_err(|error| {
-        Diagnostic::error(
-            "Invalid owner",
-            format!("{whence}: {error}. It has 1 to 32 lower-case letters, digits and dashes ([a-z0-9-]{{1,32}})."),
-        )
-        .at(Path::root().attribute("owner"))
-        .into()
-    })
-}
-
-/// Reads attributes of a block, and notes whether one of them is not known yet.
-#[derive(Default)]
-struct Reading {
-    unknown: bool,
-}
-
-impl Reading {
-    fn value<T: Clone>(&mut self, attribute: &Attr<T>) -> Option<T> {
-        self.unknown |= attribute.is_unknown();
-        attribute.known().cloned()
-    }
-
-    fn secret(&mut self, attribute: &Attr<String>) -> Option<Secret> {
-        let secret = self.value(attribute)?;
-        mask(&secret);
-        Some(Secret::new(secret))
-    }
-
-    fn file(&mut self, attribute: &Attr<String>) -> Option<PathBuf> {
-        self.value(attribute).map(PathBuf::from)
-    }
-
-    fn files(&mut self, attribute: &ListOf<String>) -> Vec<PathBuf> {
-        let files = self.value(attribute).unwrap_or_default();
-        files.iter().filter_map(|file| self.file(file)).collect()
-    }
-}
-
 impl Aws {
-    fn settings(&self) -> Setting<AwsSettings> {
+    /// What is known of the block.
+    pub(super) fn settings(&self) -> Setting<AwsSettings> {
         let mut reading = Reading::default();
         let assume_role = reading.value(&self.assume_role).map(|role| AssumeRole {
             role_arn: reading.value(&role.role_arn).unwrap_or_default(),
@@ -223,10 +119,6 @@ impl Aws {
                 duration: reading.value(&role.duration).map(|duration| duration.duration()),
                 policy: reading.value(&role.policy),
             });
-        // A proxy's address may hold a password, which is then a secret with it.
-        if let Some((_, password)) = self.proxy.known().and_then(|proxy| userinfo(proxy)?.split_once(':')) {
-            mask(password);
-        }
         let settings = AwsSettings {
             region: reading.value(&self.region),
             endpoint: reading.value(&self.endpoint),
@@ -235,23 +127,20 @@ impl Aws {
             access_key: reading.value(&self.access_key),
             secret_key: reading.secret(&self.secret_key),
             token: reading.secret(&self.token),
-            shared_config_files: reading.files(&self.shared_config_files),
-            shared_credentials_files: reading.files(&self.shared_credentials_files),
+            shared_config_files: files(reading.texts(&self.shared_config_files)),
+            shared_credentials_files: files(reading.texts(&self.shared_credentials_files)),
             assume_role,
             assume_role_with_web_identity,
             ca_bundle: reading.file(&self.ca_bundle),
-            proxy: reading.value(&self.proxy),
+            proxy: reading.address(&self.proxy),
             poll_interval: reading.value(&self.poll_interval).map(|interval| interval.duration()),
         };
-        if reading.unknown { Setting::Unknown } else { Setting::Known(settings) }
+        reading.finished(settings)
     }
 }
 
-/// What stands before the `@` of an address.
-fn userinfo(address: &str) -> Option<&str> {
-    let (_, rest) = address.split_once("://")?;
-    let authority = rest.split('/').next()?;
-    authority.rsplit_once('@').map(|(userinfo, _)| userinfo)
+fn files(paths: Vec<String>) -> Vec<PathBuf> {
+    paths.into_iter().map(PathBuf::from).collect()
 }
 
 #[cfg(test)]
@@ -259,33 +148,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_owner_comes_from_the_block_before_the_environment() {
-        let known = |setting: Setting<Owner>| match setting {
-            Setting::Known(owner) => owner.to_string(),
-            Setting::Missing => "missing".to_owned(),
-            Setting::Unknown => "unknown".to_owned(),
-        };
-        let given = |configured: Attr<String>, variable: Option<&str>| {
-            owner(&configured, variable.map(str::to_owned)).map(known).map_err(|errors| errors.len())
-        };
-        assert_eq!(given("a".into(), Some("b")), Ok("a".to_owned()));
-        assert_eq!(given(Attr::Null, Some("b")), Ok("b".to_owned()));
-        assert_eq!(given(Attr::Null, None), Ok("missing".to_owned()));
-        assert_eq!(given(Attr::unknown(), Some("b")), Ok("unknown".to_owned()));
-        assert_eq!(given("Über uns".into(), None), Err(1));
-    }
-
-    #[test]
     fn one_unknown_setting_makes_the_block_unknown() {
         let aws = Aws { region: "us-east-1".into(), ..Aws::default() };
         assert!(matches!(aws.settings(), Setting::Known(_)));
         let deep = Aws { assume_role: Role { role_arn: Attr::unknown(), ..Role::default() }.into(), ..aws };
         assert!(matches!(deep.settings(), Setting::Unknown));
-    }
-
-    #[test]
-    fn a_proxy_password_is_found() {
-        assert_eq!(userinfo("http://user:pass@proxy:3128/x@y"), Some("user:pass"));
-        assert_eq!(userinfo("http://proxy:3128"), None);
     }
 }
