@@ -33,10 +33,8 @@ fn role(name: &str) -> String {
 }
 
 fn eks(spec: &mut EnvironmentSpec) -> &mut EksSpec {
-    match &mut spec.cloud {
-        CloudSpec::Eks(eks) => eks,
-        CloudSpec::Memory(_) => panic!("not an EKS spec"),
-    }
+    let CloudSpec::Eks(eks) = &mut spec.cloud else { panic!("not an EKS spec") };
+    eks
 }
 
 fn named(name: &str) -> PoolName {
@@ -115,10 +113,8 @@ fn driver(world: &Simulated, settings: AwsSettings) -> Driver {
 }
 
 fn found(observed: &Observed) -> &multicloud::eks::EksObserved {
-    match &observed.cloud {
-        CloudObserved::Eks(found) => found,
-        CloudObserved::Memory(_) => panic!("not an EKS environment"),
-    }
+    let CloudObserved::Eks(found) = &observed.cloud else { panic!("not an EKS environment") };
+    found
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
