@@ -27,7 +27,7 @@ struct Wanted {
 }
 
 pub(super) fn list(subscription: &Subscription) -> Answer {
-    let groups: Vec<Value> = subscription.groups.values().map(|group| show(subscription, group)).collect();
+    let groups: Vec<Value> = subscription.groups.values().map(|group| describe(&subscription.id, group)).collect();
     Answer::ok(json!({ "value": groups }))
 }
 
@@ -142,10 +142,6 @@ pub(super) fn being_deleted(name: &str) -> ArmError {
 
 fn result_url(input: &Input<'_>, job: &str) -> String {
     format!("{}/subscriptions/{}/operationresults/{job}?api-version=2021-04-01", input.base, input.label(0))
-}
-
-fn show(subscription: &Subscription, group: &Group) -> Value {
-    describe(&subscription.id, group)
 }
 
 fn describe(subscription: &str, group: &Group) -> Value {

@@ -200,57 +200,50 @@ impl Azure {
         input: &Input<'_>,
         context: &mut Context<'_>,
     ) -> Result<Answer, ArmError> {
-        match operation {
-            Operation::SubscriptionsList => {
-                let known = self.subscriptions.values().map(|known| (known.id.clone(), known.name.clone()));
-                return Ok(subscription::list(known));
-            }
-            Operation::TenantsList => return Ok(subscription::tenants()),
-            _ => {}
-        }
         let id = input.label(0).to_ascii_lowercase();
-        let Some(known) = self.subscriptions.get_mut(&id) else {
-            return Err(no_subscription(input.label(0)));
-        };
-        known.settle(context.now);
+        let mut known = self.subscriptions.get_mut(&id).ok_or_else(|| no_subscription(input.label(0)));
+        if let Ok(known) = &mut known {
+            known.settle(context.now);
+        }
         match operation {
-            Operation::SubscriptionsList | Operation::TenantsList => Err(no_subscription(input.label(0))),
-            Operation::ClustersList => Ok(cluster::list(known)),
-            Operation::ClustersListByGroup => cluster::list_by_group(known, input),
-            Operation::ClustersGet => cluster::get(known, input),
-            Operation::ClustersCreateOrUpdate => cluster::create_or_update(known, input, &self.api_server, context),
-            Operation::ClustersUpdateTags => cluster::update_tags(known, input),
-            Operation::ClustersDelete => cluster::delete(known, input, context),
-            Operation::ClustersUserCredentials => credential::user(known, input),
-            Operation::ClustersAdminCredentials => credential::admin(known, input),
-            Operation::ClustersUpgradeProfile => cluster::upgrade_profile(known, input),
-            Operation::ClustersAbort => cluster::abort(known, input, context),
-            Operation::KubernetesVersions => Ok(Answer::ok(catalogue::list())),
-            Operation::PoolsList => pool::list(known, input),
-            Operation::PoolsGet => pool::get(known, input),
-            Operation::PoolsCreateOrUpdate => pool::create_or_update(known, input, context),
-            Operation::PoolsDelete => pool::delete(known, input, context),
-            Operation::PoolsAbort => pool::abort(known, input, context),
-            Operation::PoolsUpgradeProfile => pool::upgrade_profile(known, input),
-            Operation::PoolsAvailableVersions => pool::available_versions(known, input),
-            Operation::MaintenanceList => maintenance::list(known, input),
-            Operation::MaintenanceGet => maintenance::get(known, input),
-            Operation::MaintenancePut => maintenance::put(known, input),
-            Operation::MaintenanceDelete => maintenance::delete(known, input),
-            Operation::PollStatus => polling::status(known, input),
-            Operation::PollResult => polling::result(known, input),
-            Operation::GroupsList => Ok(group::list(known)),
-            Operation::GroupsGet => group::get(known, input),
-            Operation::GroupsCheckExistence => group::check_existence(known, input),
-            Operation::GroupsCreateOrUpdate => group::create_or_update(known, input),
-            Operation::GroupsDelete => group::delete(known, input, context),
-            Operation::GroupsDeletion => group::deletion(known, input),
-            Operation::ProvidersList => Ok(subscription::provider_list(known, context.now)),
-            Operation::ProvidersGet => subscription::provider_get(known, input, context),
-            Operation::ProvidersRegister => subscription::provider_register(known, input, context),
-            Operation::SkusList => subscription::skus(input),
-            Operation::SubscriptionsGet => Ok(subscription::get(known)),
-            Operation::SubscriptionsLocations => Ok(subscription::locations(known)),
+            Operation::SubscriptionsList => Ok(subscription::list(self.subscriptions.values())),
+            Operation::TenantsList => Ok(subscription::tenants()),
+            Operation::ClustersList => Ok(cluster::list(known?)),
+            Operation::ClustersListByGroup => cluster::list_by_group(known?, input),
+            Operation::ClustersGet => cluster::get(known?, input),
+            Operation::ClustersCreateOrUpdate => cluster::create_or_update(known?, input, &self.api_server, context),
+            Operation::ClustersUpdateTags => cluster::update_tags(known?, input),
+            Operation::ClustersDelete => cluster::delete(known?, input, context),
+            Operation::ClustersUserCredentials => credential::user(known?, input),
+            Operation::ClustersAdminCredentials => credential::admin(known?, input),
+            Operation::ClustersUpgradeProfile => cluster::upgrade_profile(known?, input),
+            Operation::ClustersAbort => cluster::abort(known?, input, context),
+            Operation::KubernetesVersions => known.and_then(|_| subscription::kubernetes_versions(input)),
+            Operation::PoolsList => pool::list(known?, input),
+            Operation::PoolsGet => pool::get(known?, input),
+            Operation::PoolsCreateOrUpdate => pool::create_or_update(known?, input, context),
+            Operation::PoolsDelete => pool::delete(known?, input, context),
+            Operation::PoolsAbort => pool::abort(known?, input, context),
+            Operation::PoolsUpgradeProfile => pool::upgrade_profile(known?, input),
+            Operation::PoolsAvailableVersions => pool::available_versions(known?, input),
+            Operation::MaintenanceList => maintenance::list(known?, input),
+            Operation::MaintenanceGet => maintenance::get(known?, input),
+            Operation::MaintenancePut => maintenance::put(known?, input),
+            Operation::MaintenanceDelete => maintenance::delete(known?, input),
+            Operation::PollStatus => polling::status(known?, input),
+            Operation::PollResult => polling::result(known?, input),
+            Operation::GroupsList => Ok(group::list(known?)),
+            Operation::GroupsGet => group::get(known?, input),
+            Operation::GroupsCheckExistence => group::check_existence(known?, input),
+            Operation::GroupsCreateOrUpdate => group::create_or_update(known?, input),
+            Operation::GroupsDelete => group::delete(known?, input, context),
+            Operation::GroupsDeletion => group::deletion(known?, input),
+            Operation::ProvidersList => Ok(subscription::provider_list(known?, context.now)),
+            Operation::ProvidersGet => subscription::provider_get(known?, input, context),
+            Operation::ProvidersRegister => subscription::provider_register(known?, input, context),
+            Operation::SkusList => known.and_then(|_| subscription::skus(input)),
+            Operation::SubscriptionsGet => Ok(subscription::get(known?)),
+            Operation::SubscriptionsLocations => Ok(subscription::locations(known?)),
         }
     }
 

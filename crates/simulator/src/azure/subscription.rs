@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::catalogue;
 use super::error::ArmError;
 use super::inventory::{self, Machine};
 use super::world::Subscription;
@@ -26,8 +27,8 @@ const PROVIDERS: [(&str, &str); 5] = [
 /// How long a registration takes.
 const REGISTER: Duration = Duration::from_secs(90);
 
-pub(super) fn list(subscriptions: impl Iterator<Item = (String, String)>) -> Answer {
-    let value: Vec<Value> = subscriptions.map(|(id, name)| describe(&id, &name)).collect();
+pub(super) fn list<'s>(subscriptions: impl Iterator<Item = &'s Subscription>) -> Answer {
+    let value: Vec<Value> = subscriptions.map(|known| describe(&known.id, &known.name)).collect();
     Answer::ok(json!({ "count": { "type": "Total", "value": value.len() }, "value": value }))
 }
 
@@ -85,6 +86,18 @@ pub(super) fn skus(input: &Input<'_>) -> Result<Answer, ArmError> {
         }
     }
     Ok(Answer::ok(json!({ "value": value })))
+}
+
+/// The Kubernetes versions of a location.
+pub(super) fn kubernetes_versions(input: &Input<'_>) -> Result<Answer, ArmError> {
+    let location = input.label(1);
+    if inventory::find_location(location).is_none() {
+        let message = format!(
+            "No registered resource provider found for location '{location}' for type 'locations/kubernetesVersions'."
+        );
+        return Err(ArmError::gateway(400, "NoRegisteredProviderFound", message));
+    }
+    Ok(Answer::ok(catalogue::list()))
 }
 
 pub(super) fn provider_list(subscription: &Subscription, now: Moment) -> Answer {

@@ -1,6 +1,6 @@
 //! Access tokens: those that the login gave out, and who shows one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -33,14 +33,20 @@ struct Session {
 }
 
 /// The tokens of a run.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Tokens {
     /// Those that were given out.
     sessions: BTreeMap<String, Session>,
     /// In the order of being given out.
-    order: std::collections::VecDeque<String>,
+    order: VecDeque<String>,
     /// Tokens from elsewhere that are to count as expired from now on.
-    expired: std::collections::BTreeSet<String>,
+    expired: BTreeSet<String>,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokens").field("sessions", &self.sessions.len()).finish_non_exhaustive()
+    }
 }
 
 impl Tokens {

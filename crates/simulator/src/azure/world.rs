@@ -81,11 +81,16 @@ enum Background {
 }
 
 /// How a cluster is reached.
-#[derive(Debug)]
 pub(super) struct Access {
     pub(super) server: String,
     pub(super) certificate_authority_data: String,
     pub(super) token: String,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access").field("server", &self.server).finish_non_exhaustive()
+    }
 }
 
 /// An agent pool.

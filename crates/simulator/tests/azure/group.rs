@@ -46,6 +46,14 @@ async fn what_cannot_be_is_refused() {
     assert_eq!(client.refused("GET", "/subscriptions/mine", Value::Null).await.code, "InvalidSubscriptionId");
     let skus = format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/skus?$filter=name%20eq%20'x'");
     assert_eq!(client.refused("GET", &skus, Value::Null).await.code, "InvalidFilter");
+    for rest in
+        ["providers/Microsoft.Compute/skus", "providers/Microsoft.ContainerService/locations/eastus/kubernetesVersions"]
+    {
+        assert_eq!(client.refused("GET", &format!("{other}/{rest}"), Value::Null).await.code, "SubscriptionNotFound");
+    }
+    let versions =
+        format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ContainerService/locations/mars/kubernetesVersions");
+    assert_eq!(client.refused("GET", &versions, Value::Null).await.code, "NoRegisteredProviderFound");
     let provider = format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Nowhere");
     assert_eq!(client.refused("GET", &provider, Value::Null).await.code, "InvalidResourceNamespace");
 }
