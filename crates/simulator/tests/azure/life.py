@@ -1,5 +1,7 @@
-"""The life of a cluster, led by Azure's own SDK. Arguments: the simulator's ready line; `login` or `token`."""
+"""The life of a cluster, led by Azure's own SDK. Arguments: the simulator's ready line; the kind of credential."""
 
+import base64
+import datetime
 import json
 import os
 import sys
@@ -10,8 +12,16 @@ os.environ["REQUESTS_CA_BUNDLE"] = urls["ca_bundle"]
 
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.identity import ClientSecretCredential
+from azure.identity import (
+    CertificateCredential,
+    ClientAssertionCredential,
+    ClientSecretCredential,
+    ManagedIdentityCredential,
+)
 from azure.mgmt.containerservice import ContainerServiceClient
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 GROUP, NAME = "platform", "c"
@@ -24,16 +34,47 @@ class Token:
         return AccessToken("some-token", int(time.time()) + 3600)
 
 
-def login():
+def certificate():
+    """A certificate with its key, of nobody in particular."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "some-client")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+    plain = serialization.NoEncryption()
+    encoding = serialization.Encoding.PEM
+    return key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain) + made.sign(
+        key, hashes.SHA256()
+    ).public_bytes(encoding)
+
+
+def federated():
+    """A token as an identity provider gives it."""
+    part = lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+    return f"{part({'alg': 'RS256'})}.{part({'sub': 'pipeline', 'exp': int(time.time()) + 600})}.c2lnbmVk"
+
+
+def credential(kind):
     # Discovery of the login's instance goes to Microsoft's own host unless it is turned off.
-    return ClientSecretCredential(
-        "some-tenant", "some-client", "some-secret",
-        authority=urls["azure_authority"], disable_instance_discovery=True,
-    )
+    place = {"authority": urls["azure_authority"], "disable_instance_discovery": True}
+    who = ("some-tenant", "some-client")
+    if kind == "token":
+        return Token()
+    if kind == "secret":
+        return ClientSecretCredential(*who, "some-secret", **place)
+    if kind == "certificate":
+        return CertificateCredential(*who, certificate_data=certificate(), **place)
+    if kind == "federated":
+        return ClientAssertionCredential(*who, federated, **place)
+    if kind == "managed":
+        os.environ["IDENTITY_ENDPOINT"] = urls["azure_authority"] + "/msi/token"
+        os.environ["IDENTITY_HEADER"] = "some-header"
+        return ManagedIdentityCredential(client_id="some-client")
+    raise AssertionError(kind)
 
 
 client = ContainerServiceClient(
-    login() if sys.argv[2] == "login" else Token(),
+    credential(sys.argv[2]),
     SUBSCRIPTION,
     base_url=urls["azure"],
     credential_scopes=[urls["azure"] + "/.default"],
