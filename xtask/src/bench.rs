@@ -5,16 +5,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use tempfile::TempDir;
 
 use crate::command_line::{CommandLine, Flavour};
 use crate::plugin::Plugin;
 use crate::process;
 use crate::release::{self, Target};
-use crate::simulator::Simulator;
+use crate::simulator::{Request, Simulator, Time};
 
 /// The options of `cargo xtask bench`.
 #[derive(Args)]
@@ -31,6 +33,9 @@ pub(crate) struct Options {
     /// The numbers of environments to plan and apply; may be given more than once.
     #[arg(long = "environments", default_values_t = [20, 1000])]
     environments: Vec<u32>,
+    /// The number of environments, over three clouds, whose refresh is measured.
+    #[arg(long, default_value_t = 100)]
+    refreshed: u32,
     /// Measures starts, schemas and memory only.
     #[arg(long)]
     starts_only: bool,
@@ -61,6 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     for &count in &options.environments {
         environments(&ours, &program, count)?;
     }
+    refresh(&ours, &program, options.refreshed)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -142,8 +148,8 @@ struct Run {
 
 /// Plans and applies that many environments on the simulator, and as many objects that core handles itself.
 fn environments(provider: &Path, program: &Path, count: u32) -> Result<()> {
-    let simulator = Simulator::start()?;
-    let ours = configuration(&simulator.aws("us-east-1", "20ms")?, count);
+    let simulator = Simulator::start(Time::Fast)?;
+    let ours = configuration(&simulator.settings("20ms")?, &eks(count));
     let builtin = format!(
         "resource \"terraform_data\" \"test\" {{\n  count = {count}\n  input = {{ name = \"workload-${{count.index}}\", region = \"us-east-1\" }}\n}}\n"
     );
@@ -164,33 +170,138 @@ fn environments(provider: &Path, program: &Path, count: u32) -> Result<()> {
 }
 
 fn plan_and_apply(provider: &Path, program: &Path, configuration: &str) -> Result<[Run; 2]> {
-    let folder = tempfile::Builder::new().prefix("mcbench").tempdir()?;
-    let times = folder.path().join("times");
-    let wrapper = folder.path().join("terraform-provider-multicloud");
-    // The shell tells the processor time of its children to the millisecond, whoever they are.
-    let script = format!(
-        "#!/usr/bin/env bash\ntrap '' INT\n{:?} \"$@\"\ntimes >> {:?}\n",
-        provider.display().to_string(),
-        times.display().to_string()
-    );
-    fs::write(&wrapper, script)?;
-    process::output(Command::new("chmod").arg("+x").arg(&wrapper))?;
-    let work = folder.path().join("work");
-    fs::create_dir(&work)?;
-    let cli = CommandLine::prepare(program.to_owned(), &work, &wrapper)?;
-    let main = work.join("main");
-    fs::create_dir(&main)?;
-    fs::write(main.join("main.tf"), configuration)?;
-    let measure = |arguments: &[&str]| -> Result<Run> {
-        fs::write(&times, "")?;
-        let start = Instant::now();
-        process::output(&mut cli.run(&main, arguments))?;
-        let wall = start.elapsed();
-        Ok(Run { wall, inside: processor_time(&fs::read_to_string(&times)?)? })
-    };
-    let plan = measure(&["plan", "-input=false", "-no-color", "-out=tfplan"])?;
-    let apply = measure(&["apply", "-input=false", "-no-color", "tfplan"])?;
+    let workspace = Workspace::new(provider, program, configuration)?;
+    let plan = workspace.measure(&["plan", "-input=false", "-no-color", "-out=tfplan"])?;
+    let apply = workspace.measure(&["apply", "-input=false", "-no-color", "tfplan"])?;
     Ok([plan, apply])
+}
+
+/// A configuration in a folder of its own, whose runs are measured.
+struct Workspace {
+    // Held for its `Drop`: everything lies in it.
+    _folder: TempDir,
+    cli: CommandLine,
+    main: PathBuf,
+    times: PathBuf,
+}
+
+impl Workspace {
+    fn new(provider: &Path, program: &Path, configuration: &str) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("mcbench").tempdir()?;
+        let times = folder.path().join("times");
+        let wrapper = folder.path().join("terraform-provider-multicloud");
+        // The shell tells the processor time of its children to the millisecond, whoever they are.
+        let script = format!(
+            "#!/usr/bin/env bash\ntrap '' INT\n{:?} \"$@\"\ntimes >> {:?}\n",
+            provider.display().to_string(),
+            times.display().to_string()
+        );
+        fs::write(&wrapper, script)?;
+        process::output(Command::new("chmod").arg("+x").arg(&wrapper))?;
+        let work = folder.path().join("work");
+        fs::create_dir(&work)?;
+        let cli = CommandLine::prepare(program.to_owned(), &work, &wrapper)?;
+        let main = work.join("main");
+        fs::create_dir(&main)?;
+        fs::write(main.join("main.tf"), configuration)?;
+        Ok(Self { _folder: folder, cli, main, times })
+    }
+
+    fn measure(&self, arguments: &[&str]) -> Result<Run> {
+        fs::write(&self.times, "")?;
+        let start = Instant::now();
+        process::output(&mut self.cli.run(&self.main, arguments))?;
+        let wall = start.elapsed();
+        Ok(Run { wall, inside: processor_time(&fs::read_to_string(&self.times)?)? })
+    }
+}
+
+/// A cloud whose environments are refreshed.
+struct Refreshed {
+    name: &'static str,
+    /// As the simulator's journal calls it.
+    cloud: &'static str,
+    resources: fn(u32) -> String,
+    /// What its owner publishes as the limit, which the simulator's buckets hold.
+    limit: &'static str,
+}
+
+/// Sources: Resource Manager's page on request limits; the quotas that new projects of Google Cloud have; EKS publishes no
+/// numbers for these calls.
+const REFRESHED: [Refreshed; 3] = [
+    Refreshed { name: "AKS", cloud: "azure", resources: aks, limit: "250 reads at once, 25 more a second" },
+    Refreshed { name: "EKS", cloud: "eks", resources: eks, limit: "not published" },
+    Refreshed { name: "GKE", cloud: "google", resources: gke, limit: "3000 a minute, and 1500 of Compute" },
+];
+
+/// Calls that core lets run at a time, unless it is told otherwise.
+const PARALLELISM: u32 = 10;
+
+/// How often the time of one call is measured.
+const CALLS: usize = 50;
+
+/// Refreshes that many environments over three clouds in the clouds' real time, where their limits hold, and counts.
+fn refresh(provider: &Path, program: &Path, count: u32) -> Result<()> {
+    let simulator = Simulator::start(Time::Real)?;
+    let share = |index: u32| count / 3 + u32::from(index < count % 3);
+    let counts: Vec<u32> = (0..3).map(share).collect();
+    let resources: String = REFRESHED.iter().zip(&counts).map(|(cloud, &count)| (cloud.resources)(count)).collect();
+    let workspace = Workspace::new(provider, program, &configuration(&simulator.settings("100ms")?, &resources))?;
+    while_time_flies(&simulator, || workspace.measure(&["apply", "-input=false", "-no-color", "-auto-approve"]))?;
+    let before = simulator.requests()?.len();
+    let plan = workspace.measure(&["plan", "-input=false", "-no-color", "-detailed-exitcode"])?;
+    let requests = simulator.requests()?.split_off(before);
+    let mut calls = (0..CALLS).map(|_| simulator.round_trip()).collect::<Result<Vec<_>>>()?;
+    calls.sort_unstable();
+    let call = calls[CALLS / 2];
+    let floor = call * u32::try_from(requests.len())? / PARALLELISM;
+    println!(
+        "\nrefresh of {count} environments on three clouds: {:.2} s, inside our process {:.2} s; {} calls of {:.1} ms, {PARALLELISM} at a time, take {:.2} s",
+        plan.wall.as_secs_f64(),
+        plan.inside.as_secs_f64(),
+        requests.len(),
+        milliseconds(call),
+        floor.as_secs_f64(),
+    );
+    for (cloud, count) in REFRESHED.iter().zip(counts) {
+        let asked: Vec<&Request> = requests.iter().filter(|request| request.cloud == cloud.cloud).collect();
+        let refused = asked.iter().filter(|request| request.status == Some(429)).count();
+        // Who we are is asked once per process, whatever the number of environments.
+        let logins = asked.iter().filter(|request| LOGINS.contains(&request.operation.as_str())).count();
+        println!(
+            "{:<4} {count:>4} environments: {:.2} reads each and {logins} to log in; {refused} refused for their number (limit: {})",
+            cloud.name,
+            (asked.len() - logins) as f64 / f64::from(count.max(1)),
+            cloud.limit,
+        );
+    }
+    Ok(())
+}
+
+/// Operations that tell who asks.
+const LOGINS: [&str; 5] =
+    ["OAuth2_Token", "OpenIdConnect_Discovery", "OAuth2_InstanceDiscovery", "GetCallerIdentity", "GetToken"];
+
+/// Does something while the clouds' time goes by faster than ours.
+fn while_time_flies<T>(simulator: &Simulator, act: impl FnOnce() -> Result<T>) -> Result<T> {
+    /// So much each time.
+    const STEP: Duration = Duration::from_secs(60);
+    /// Time for requests in between.
+    const PAUSE: Duration = Duration::from_millis(100);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let clock = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                simulator.advance(STEP)?;
+                std::thread::sleep(PAUSE);
+            }
+            Ok(())
+        });
+        let acted = act();
+        done.store(true, Ordering::Relaxed);
+        clock.join().unwrap_or_else(|_| bail!("the clock stopped"))?;
+        acted
+    })
 }
 
 /// Sums what `times` wrote, one pair of lines per process: the shell's own time, then that of its children.
@@ -209,7 +320,7 @@ fn processor_time(text: &str) -> Result<Duration> {
     Ok(total)
 }
 
-fn configuration(aws: &str, count: u32) -> String {
+fn configuration(settings: &str, resources: &str) -> String {
     format!(
         r#"terraform {{
   required_providers {{
@@ -219,24 +330,44 @@ fn configuration(aws: &str, count: u32) -> String {
 
 provider "multicloud" {{
   owner = "bench"
-  aws   = {aws}
+  {settings}
 }}
+{resources}"#
+    )
+}
 
-resource "multicloud_environment" "test" {{
+fn aks(count: u32) -> String {
+    environment("aks", count, "westeurope", "Standard_D2s_v5", "aks = { resource_group_name = \"platform\" }")
+}
+
+fn eks(count: u32) -> String {
+    let block = r#"network = { subnet_ids = ["subnet-0000000000000000a", "subnet-0000000000000000b"] }
+  eks = {
+    role_arn      = "arn:aws:iam::123456789012:role/eks-cluster"
+    node_role_arn = "arn:aws:iam::123456789012:role/eks-node"
+  }"#;
+    environment("eks", count, "us-east-1", "t3.large", block)
+}
+
+fn gke(count: u32) -> String {
+    environment("gke", count, "europe-west1", "e2-standard-2", "gke = {}")
+}
+
+/// Environments of one cloud that are all alike.
+fn environment(name: &str, count: u32, region: &str, machine_type: &str, block: &str) -> String {
+    format!(
+        r#"
+resource "multicloud_environment" "{name}" {{
   count      = {count}
   name       = "workload-${{count.index}}"
   role       = "workload"
-  region     = "us-east-1"
+  region     = "{region}"
   kubernetes = {{ version = "1.33" }}
   node_pools = {{
-    system = {{ machine_type = "t3.large", count = 3, mode = "system" }}
+    system = {{ machine_type = "{machine_type}", count = 3, mode = "system" }}
   }}
-  network             = {{ subnet_ids = ["subnet-0000000000000000a", "subnet-0000000000000000b"] }}
   deletion_protection = false
-  eks = {{
-    role_arn      = "arn:aws:iam::123456789012:role/eks-cluster"
-    node_role_arn = "arn:aws:iam::123456789012:role/eks-node"
-  }}
+  {block}
 }}
 "#
     )

@@ -72,7 +72,10 @@ impl CommandLine {
         command.current_dir(folder).args(arguments);
         // What the user has set for real clouds and for real work must not reach a run on simulated ones.
         for (name, _) in std::env::vars_os() {
-            if ["AWS_", "TF_", "MULTICLOUD_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            if ["ARM_", "AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_", "MULTICLOUD_", "TF_"]
+                .iter()
+                .any(|prefix| name.to_string_lossy().starts_with(prefix))
+            {
                 command.env_remove(name);
             }
         }
@@ -82,7 +85,11 @@ impl CommandLine {
             .env("TF_IN_AUTOMATION", "1")
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_EC2_METADATA_DISABLED", "true");
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("ARM_TENANT_ID", "00000000-0000-4000-8000-0000000000aa")
+            .env("ARM_CLIENT_ID", "00000000-0000-4000-8000-0000000000bb")
+            .env("ARM_CLIENT_SECRET", "test")
+            .env("GOOGLE_OAUTH_ACCESS_TOKEN", "test");
         command
     }
 }
