@@ -6,7 +6,7 @@
 //! under `/_simulator/` of every endpoint (`multicloud-simulator --help` lists the requests).
 //!
 //! It shares no types with the `multicloud` library, so that the two cannot be wrong in the same way. Real clients work
-//! against it: `aws --endpoint-url`, SDKs, other providers.
+//! against it: `aws --endpoint-url`, gcloud, SDKs, other providers.
 //!
 //! Same seed, same requests: same world and, byte for byte, same journal ([`Time::Fast`]). Seed 0 is calm: operations take
 //! exactly their usual time and every read sees the last write. Any other seed draws durations around the usual ones and,

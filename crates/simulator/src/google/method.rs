@@ -26,8 +26,8 @@ impl Api {
         }
     }
 
-    /// Requests per minute and project, by the services' quota pages: GKE's API 3000, Compute's reads 1500, Service Usage
-    /// 240.
+    /// Requests per minute and project: "Quotas and limits" of GKE, "Rate quotas" of Compute Engine for its read requests,
+    /// "Quotas and limits" of Service Usage.
     pub(super) fn per_minute(self) -> u32 {
         match self {
             Api::Container => 3000,

@@ -418,9 +418,10 @@ fn busy_with_something() -> ApiError {
     ApiError::precondition("Cluster is currently being created, deleted, updated or repaired and cannot be updated.")
 }
 
-/// Worded as the quota system does for all services.
-fn throttled(service: Api, number: &str) -> ApiError {
-    let (host, limit) = (service.host(), service.per_minute());
+/// Worded as the quota system does for all services. Compute's answer has another status ("Rate quotas" of its
+/// documentation: 403 with the reason rateLimitExceeded).
+fn throttled(api: Api, number: &str) -> ApiError {
+    let (host, limit) = (api.host(), api.per_minute());
     let message = format!(
         "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute' of service '{host}' for consumer \
          'project_number:{number}'."
@@ -431,11 +432,11 @@ fn throttled(service: Api, number: &str) -> ApiError {
         "quota_limit_value": limit.to_string(),
         "consumer": format!("projects/{number}"),
     });
-    ApiError::new(429, "RESOURCE_EXHAUSTED", "rateLimitExceeded", message).info(
-        "RATE_LIMIT_EXCEEDED",
-        "googleapis.com",
-        metadata,
-    )
+    let (code, status) = match api {
+        Api::Compute => (403, "PERMISSION_DENIED"),
+        Api::Container | Api::ServiceUsage | Api::Credentials => (429, "RESOURCE_EXHAUSTED"),
+    };
+    ApiError::new(code, status, "rateLimitExceeded", message).info("RATE_LIMIT_EXCEEDED", "googleapis.com", metadata)
 }
 
 /// The path without what lets somebody in.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Broken, Client, ZONE, cluster, faults, start};
+use crate::client::{Broken, Client, PROJECT, ZONE, cluster, faults, start};
 
 const CLUSTER: &str = "projects/simulated-project/locations/us-east1-b/clusters/c";
 
@@ -77,6 +77,15 @@ async fn errors_come_in_the_services_words() {
         let committed: Vec<_> = client.simulator.journal().iter().map(|entry| entry.committed).collect();
         assert_eq!(committed, [false, true], "{fault}");
     }
+}
+
+#[tokio::test]
+async fn compute_says_too_many_requests_in_its_own_way() {
+    let client = with(r#"[{"operation":"GetZone","fault":"throttle"}]"#).await;
+    let zone = json!({ "project": PROJECT, "zone": "us-east1-b" });
+    let refused = client.refused("compute.zones.get", zone.clone(), json!({})).await;
+    assert_eq!((refused.code, refused.reason.as_str()), (403, "rateLimitExceeded"));
+    client.ok("compute.zones.get", zone, json!({})).await;
 }
 
 #[tokio::test]
