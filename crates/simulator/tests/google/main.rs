@@ -14,5 +14,7 @@ mod gcloud;
 mod journal;
 mod node_pool;
 mod operation;
+mod program;
 mod service_usage;
+mod tour;
 mod world;
