@@ -19,6 +19,7 @@ mod failure;
 mod plan;
 mod settings;
 mod spec;
+mod subject;
 mod surroundings;
 mod token;
 mod transport;
@@ -381,7 +382,7 @@ async fn version_violations(
         Some(channel) => format!("{location} in channel {channel}"),
         None => location.to_string(),
     };
-    let minors = minors(versions.into_iter());
+    let minors = minors(versions);
     Ok(vec![Violation::new(
         FieldPath::of("kubernetes.version"),
         format!("GKE does not offer Kubernetes {version} in {place}"),

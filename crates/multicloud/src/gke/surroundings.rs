@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// The environment's variables and the time of day; [`Default`] is those of this process.
 #[derive(Clone)]
 pub struct Surroundings {
-    variables: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    variables: Arc<Variables>,
     now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
 

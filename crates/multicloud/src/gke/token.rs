@@ -12,6 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::subject::{self, Audience, CredentialSource};
 use super::surroundings::Surroundings;
 use super::transport::{Http, Reply, SendError};
 use crate::error::ServerText;
@@ -125,24 +126,6 @@ struct ImpersonationOptions {
     token_lifetime_seconds: Option<u64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct CredentialSource {
-    file: Option<String>,
-    url: Option<String>,
-    headers: std::collections::BTreeMap<String, Secret>,
-    format: SourceFormat,
-    environment_id: Option<String>,
-    executable: Option<Value>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct SourceFormat {
-    r#type: String,
-    subject_token_field_name: Option<String>,
-}
-
 #[derive(Debug, Deserialize)]
 pub(crate) struct Impersonated {
     service_account_impersonation_url: String,
@@ -254,7 +237,8 @@ async fn external_user(desk: Desk<'_>, user: &AuthorizedUser) -> Result<Token, N
 /// Workload and workforce identity federation: a token of somebody else's, exchanged (RFC 8693) at Google's STS
 /// (<https://google.aip.dev/auth/4117>).
 async fn external_account(desk: Desk<'_>, account: &ExternalAccount) -> Result<Token, NoToken> {
-    let subject = subject_token(desk, &account.credential_source).await?;
+    let audience = Audience { audience: &account.audience, token_type: &account.subject_token_type };
+    let subject = subject::token(desk, &account.credential_source, audience).await?;
     let project = account.workforce_pool_user_project.as_deref();
     let options = project.map(|project| json!({ "userProject": project }).to_string()).unwrap_or_default();
     let mut form = vec![
@@ -278,50 +262,6 @@ async fn external_account(desk: Desk<'_>, account: &ExternalAccount) -> Result<T
             impersonate(desk, url, &[], wanted.map_or(LIFETIME, Duration::from_secs), &token).await
         }
     }
-}
-
-/// The token of somebody else's. It is read anew each time, because whoever issues it replaces it.
-async fn subject_token(desk: Desk<'_>, source: &CredentialSource) -> Result<Secret, NoToken> {
-    let text = match (&source.file, &source.url) {
-        (Some(file), _) => read_file(desk.around.path(file)).await?,
-        (None, Some(url)) => {
-            let mut request = http::Request::get(url);
-            for (name, value) in &source.headers {
-                request = request.header(name, value.expose());
-            }
-            let reply = desk.http.send(finish(request, Vec::new())?).await?;
-            if reply.status != 200 {
-                return Err(refused("the source of the subject token", &reply));
-            }
-            let malformed = |_| NoToken::broken("the source of the subject token answered with no text");
-            Secret::new(String::from_utf8(reply.body).map_err(malformed)?)
-        }
-        (None, None) if source.environment_id.is_some() => {
-            return Err(NoToken::broken(
-                "a credential_source of AWS is not supported; use one of `file` or `url`, or a service account's key",
-            ));
-        }
-        (None, None) if source.executable.is_some() => {
-            return Err(NoToken::broken(
-                "a credential_source that is a program is not run; use one of `file` or `url`",
-            ));
-        }
-        (None, None) => return Err(NoToken::broken("its credential_source names neither a file nor a URL")),
-    };
-    let text = match source.format.r#type.as_str() {
-        "json" => {
-            let field = source.format.subject_token_field_name.as_deref().unwrap_or_default();
-            let value: Value =
-                serde_json::from_str(text.expose()).map_err(|_| NoToken::broken("the subject token is not in JSON"))?;
-            let found = value.get(field).and_then(Value::as_str);
-            Secret::new(found.ok_or_else(|| NoToken::broken(format!("the subject token's JSON has no {field:?}")))?)
-        }
-        _ => Secret::new(text.expose().trim()),
-    };
-    if text.expose().is_empty() {
-        return Err(NoToken::broken("the subject token is empty"));
-    }
-    Ok(text)
 }
 
 /// A token of a service account, by the right to act as it
@@ -415,12 +355,12 @@ fn post_form(
     finish(request, body.into_bytes())
 }
 
-fn finish(request: http::request::Builder, body: Vec<u8>) -> Result<http::Request<Vec<u8>>, NoToken> {
+pub(crate) fn finish(request: http::request::Builder, body: Vec<u8>) -> Result<http::Request<Vec<u8>>, NoToken> {
     request.body(body).map_err(|_| NoToken::broken("an address in it is no URL, or a text cannot stand in a header"))
 }
 
 /// Everything but what RFC 3986 calls unreserved.
-fn percent_encode(text: &str) -> String {
+pub(crate) fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -432,7 +372,7 @@ fn percent_encode(text: &str) -> String {
 }
 
 /// Why an endpoint gave no token, in its own words: `error` and `error_description` of OAuth, `error.message` of Google.
-fn refused(whose: &str, reply: &Reply) -> NoToken {
+pub(crate) fn refused(whose: &str, reply: &Reply) -> NoToken {
     let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let said = match (&body["error"], body["error_description"].as_str()) {
         (Value::String(error), Some(description)) => format!("{error}: {description}"),
