@@ -91,15 +91,28 @@ impl Description {
     }
 }
 
-/// The folder of the documents: that of `cargo xtask test`, or of the user's own client.
+/// The folder of the documents: the one that `cargo xtask test` names or once got into the cache folder, or that of the
+/// user's own client.
 fn documents() -> PathBuf {
-    if let Some(folder) = std::env::var_os("MULTICLOUD_DISCOVERY") {
-        return PathBuf::from(folder);
-    }
-    let program = "import os, googleapiclient as g; print(os.path.dirname(g.__file__))";
-    let output = Command::new("python3").args(["-c", program]).output().expect(NEEDED);
-    assert!(output.status.success(), "{NEEDED}\n{}", String::from_utf8_lossy(&output.stderr));
-    Path::new(String::from_utf8(output.stdout).unwrap().trim()).join("discovery_cache/documents")
+    const WITHIN: &str = "googleapiclient/discovery_cache/documents";
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cached = || {
+        let cache = variable("MULTICLOUD_CACHE")
+            .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("multicloud")))
+            .or_else(|| variable("HOME").map(|folder| folder.join(".cache/multicloud")))?;
+        let folders = std::fs::read_dir(cache).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        let name = |path: &PathBuf| Some(path.file_name()?.to_string_lossy().starts_with("google-api-python-client-"));
+        let ours = folders.filter(|path| name(path) == Some(true) && path.join(".complete").exists());
+        ours.max().map(|folder| folder.join("packages").join(WITHIN))
+    };
+    variable("MULTICLOUD_DISCOVERY").or_else(cached).unwrap_or_else(|| {
+        let program = "import os, googleapiclient as g; print(os.path.dirname(g.__file__))";
+        let output = Command::new("python3").args(["-c", program]).output().expect(NEEDED);
+        assert!(output.status.success(), "{NEEDED}\n{}", String::from_utf8_lossy(&output.stderr));
+        let package = String::from_utf8(output.stdout).unwrap();
+        // `googleapiclient` is the package's own folder.
+        Path::new(package.trim()).with_file_name(WITHIN)
+    })
 }
 
 #[test]
