@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "tests panic where something is not as it must be")]
 
 mod aks_world;
+#[allow(dead_code, reason = "not every form of a reply is needed here")]
+mod scripted;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -109,6 +111,59 @@ async fn an_identity_token_is_given_or_read_anew() {
         ("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap()),
     ];
     assert_eq!(asked(&world, world.place(), &variables).await, BY_LOGIN);
+}
+
+/// As GitHub's workflows give it: asked for at each use, for the audience that Entra wants.
+#[tokio::test]
+async fn an_identity_token_is_asked_for() {
+    let world = Simulated::start().await;
+    let answer = json!({ "value": identity_token("repo:a") }).to_string();
+    let reply = scripted::json("200 OK", &["Connection: close"], &answer);
+    let line = scripted::Line { request: "GET /token?run=1&audience=api%3A%2F%2FAzureADTokenExchange", reply };
+    let ci = scripted::Scripted::start(vec![line]);
+    let url = format!("{}/token?run=1", ci.url);
+    let github = [
+        ("ARM_USE_OIDC", "true"),
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", url.as_str()),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ci-token"),
+    ];
+    assert_eq!(asked(&world, world.place(), &[&APPLICATION[..], &github].concat()).await, BY_LOGIN);
+    let requests = ci.finish();
+    assert!(requests[0].to_ascii_lowercase().contains("authorization: bearer ci-token"), "{requests:?}");
+}
+
+/// The command is found by the environment's `PATH`, asked once, and its words are told where it refuses.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_command_line_is_asked_last() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let world = Simulated::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let az = directory.path().join("az");
+    let install = |script: &str| {
+        std::fs::write(&az, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&az, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let path = format!("{}:/usr/bin:/bin", directory.path().display());
+    install(&format!(
+        "echo \"$@\" >> {}/calls; echo '{{\"accessToken\":\"from-az\",\"expires_on\":4102444800,\"tokenType\":\"Bearer\"}}'",
+        directory.path().display()
+    ));
+    let backend = aks(world.place(), &[("PATH", &path), ("ARM_TENANT_ID", TENANT)]);
+    for _ in 0..2 {
+        assert_eq!(backend.read(&id()).await.map_err(|error| ErrorChain(&error).to_string()), Ok(None));
+    }
+    let calls = std::fs::read_to_string(directory.path().join("calls")).unwrap();
+    let scope = "--scope https://management.azure.com/.default";
+    assert_eq!(calls, format!("account get-access-token -o json {scope} --tenant {TENANT}\n"), "asked once");
+    assert!(!world.requests().contains(&"OAuth2_Token".to_owned()));
+
+    install("echo 'Please run az login to set up an account.' >&2; exit 1");
+    let error = aks(world.place(), &[("PATH", &path)]).read(&id()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unauthenticated);
+    assert!(ErrorChain(&error).to_string().contains("Azure CLI: AzureCliCredential"), "{}", ErrorChain(&error));
+    assert!(ErrorChain(&error).to_string().contains("Please run az login"), "{}", ErrorChain(&error));
 }
 
 #[tokio::test]

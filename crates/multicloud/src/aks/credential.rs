@@ -9,8 +9,10 @@
 //! and the managed identity (the SDK takes its endpoint from the process's environment alone).
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -22,7 +24,7 @@ use azure_core::http::{ClientMethodOptions, ClientOptions, RetryOptions, Transpo
 use azure_core::time::OffsetDateTime;
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, ClientAssertion, ClientAssertionCredential,
-    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
+    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions, Executor,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -48,6 +50,9 @@ const MAX_FILE: u64 = 64 * 1024;
 
 /// How long the proof of a certificate holds: long enough for one request and a clock that differs.
 const ASSERTION_LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// `az` takes a second or two, and a while longer to renew its own token.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What identity tokens of somewhere else must be made for
 /// (<https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations>).
@@ -289,7 +294,12 @@ impl CredentialChain {
         if !settings.flag(settings.settings.use_cli, "ARM_USE_CLI").unwrap_or(true) {
             return Err(Unusable::NotConfigured("use_cli is off".to_owned()));
         }
-        let options = AzureCliCredentialOptions { tenant_id: settings.tenant_id(), ..Default::default() };
+        let executor: Arc<dyn Executor> = Arc::new(CommandLine { path: settings.text(None, &["PATH"]) });
+        let options = AzureCliCredentialOptions {
+            tenant_id: settings.tenant_id(),
+            executor: Some(executor),
+            ..AzureCliCredentialOptions::default()
+        };
         let credential = AzureCliCredential::new(Some(options));
         credential.map(|credential| credential as Arc<dyn TokenCredential>).map_err(|error| broken(&error))
     }
@@ -605,6 +615,28 @@ impl Certificate {
         let signed = format!("{}.{}", base64(header.to_string().as_bytes()), base64(claims.to_string().as_bytes()));
         let signature = signer.sign(signed.as_bytes()).map_err(|_| wrong("key that signs"))?;
         Ok(format!("{signed}.{}", base64(&signature)))
+    }
+}
+
+/// Runs `az` from where the environment's `PATH` has it, and not for ever.
+#[derive(Debug)]
+struct CommandLine {
+    path: Option<String>,
+}
+
+#[async_trait]
+impl Executor for CommandLine {
+    async fn run(&self, program: &OsStr, args: &[&OsStr]) -> std::io::Result<Output> {
+        let mut command = tokio::process::Command::new(program);
+        command.args(args).stdin(Stdio::null()).kill_on_drop(true);
+        match &self.path {
+            Some(path) => command.env("PATH", path),
+            None => command.env_remove("PATH"),
+        };
+        match tokio::time::timeout(COMMAND_TIMEOUT, command.output()).await {
+            Ok(output) => output,
+            Err(_) => Err(std::io::Error::other(format!("az did not answer in {COMMAND_TIMEOUT:?}"))),
+        }
     }
 }
 

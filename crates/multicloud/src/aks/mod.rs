@@ -54,8 +54,8 @@ use crate::operation::{Action, Change, IdempotencyToken, Operation, Progress, St
 /// Azure's tools look every 30 s; this adds less and stays far below the limit of two a second for a subscription.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Steps that may run side by side. AKS works on one agent pool at a time by itself or on several, as it can; who meets
-/// another operation is told so and waits.
+/// Steps that may run side by side: changes of different agent pools, of which AKS takes several where it can. Who meets
+/// another operation is told so, and waits for it.
 const PARALLEL_STEPS: usize = 5;
 
 /// How long the token of a cluster without Microsoft Entra is handed out for. It lasts until the cluster's certificates are

@@ -381,13 +381,10 @@ fn cluster_settings(
         settings.network_plugin = Some(aks.network_plugin);
         what.push("network plugin");
     }
-    match (found.network_plugin_mode, aks.network_plugin_mode) {
-        (None, Some(mode)) => {
-            settings.network_plugin_mode = Some(mode);
-            settings.pod_cidr.clone_from(&desired.network.pod_cidr);
-            what.push("network plugin mode");
-        }
-        (Some(_), Some(_)) | (_, None) => {}
+    if found.network_plugin_mode.is_none() && aks.network_plugin_mode.is_some() {
+        settings.network_plugin_mode = aks.network_plugin_mode;
+        settings.pod_cidr.clone_from(&desired.network.pod_cidr);
+        what.push("network plugin mode");
     }
     if let Some(policy) = aks.network_policy
         && found.network_policy.unwrap_or(NetworkPolicy::None) != policy
