@@ -1,8 +1,12 @@
 //! What changed in the cloud behind our back shows in the plan.
 
-use crate::harness::{ADDRESS, Backend, Cli, Configuration, Simulator, Workspace, on_each_backend};
+use crate::harness::{ADDRESS, Backend, Cli, Configuration, Event, Pool, Simulator, Workspace, on_each_backend};
 
-on_each_backend!(a_deleted_cluster_is_planned_anew);
+on_each_backend!(
+    a_deleted_cluster_is_planned_anew,
+    what_the_cloud_does_by_itself_is_no_difference,
+    a_changed_label_is_set_back
+);
 
 /// A cluster that somebody deleted by hand: proof of absence, so the plan creates it again instead of failing.
 fn a_deleted_cluster_is_planned_anew(cli: Cli, backend: Backend) {
@@ -14,4 +18,34 @@ fn a_deleted_cluster_is_planned_anew(cli: Cli, backend: Backend) {
     let second = Simulator::start();
     workspace.write("main.tf", &Configuration::new(backend, second.settings()).render());
     workspace.plan().only("create", ADDRESS);
+}
+
+/// An environment whose pool `apps` is autoscaled and labelled.
+fn applied(cli: &Cli, backend: Backend, simulator: &Simulator) -> Workspace {
+    let workspace = Workspace::new(cli);
+    let apps = Pool::with("apps", "autoscale = { min = 1, max = 4 }, labels = { tier = \"web\" }");
+    workspace.write("main.tf", &Configuration::new(backend, simulator.settings()).and_pools([apps]).render());
+    workspace.apply().succeeds();
+    workspace.plans_empty();
+    workspace
+}
+
+fn what_the_cloud_does_by_itself_is_no_difference(cli: Cli, backend: Backend) {
+    let simulator = Simulator::start();
+    let workspace = applied(&cli, backend, &simulator);
+    simulator.befall(backend, Event::Scaled);
+    workspace.plans_empty();
+    simulator.befall(backend, Event::Patched);
+    workspace.plans_empty();
+}
+
+fn a_changed_label_is_set_back(cli: Cli, backend: Backend) {
+    let simulator = Simulator::start();
+    let workspace = applied(&cli, backend, &simulator);
+    simulator.befall(backend, Event::Relabelled);
+    let plan = workspace.plan();
+    plan.only("update", ADDRESS);
+    assert_eq!(plan.after(ADDRESS)["node_pools"]["apps"]["labels"]["tier"], "web");
+    workspace.apply().succeeds();
+    workspace.plans_empty();
 }

@@ -73,7 +73,7 @@ fn each_setting_of_gke(cli: Cli) {
                 Pool::with("apps", "autoscale = { min = 1, max = 4 }, max_surge = \"2\", drain_timeout = \"45m\"");
         }),
         CALLERS,
-        ("channel", |c| c.block = "release_channel = \"REGULAR\"".to_owned()),
+        ("channel", |c| c.block = "release_channel = \"RAPID\"".to_owned()),
         ("no workload identity", |c| c.block += "\n    workload_identity = false"),
         TIMEOUTS,
     ];

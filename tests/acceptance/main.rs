@@ -12,6 +12,7 @@ mod bad_input;
 mod by_hand;
 mod cluster_and_content;
 mod documentation;
+mod environment_drain;
 mod environment_drift;
 mod environment_foreign;
 mod environment_interrupted;

@@ -1,7 +1,7 @@
 //! An environment on Azure Kubernetes Service: the block `aks`, how it becomes the library's spec, and how what was found
 //! becomes state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use multicloud::aks::{
@@ -16,7 +16,7 @@ use tfplug::{Attr, MapOf, Model, Path, SetOf, Value};
 
 use super::model::{NodePool, requires_replace_once_set};
 use super::spec::Draft;
-use super::state::{keep_drain_timeout, text, texts, written_texts};
+use super::state::{keep_drain_timeout, keep_texts_but_for_case, lower, text};
 
 /// A resource id of Azure has a subscription, a group and some names; longer texts are mistakes.
 const RESOURCE_ID_MAX: usize = 1024;
@@ -174,7 +174,6 @@ impl Draft {
 
 /// The block `aks`, with every difference to what was found.
 pub(super) fn refreshed(before: Option<Aks>, observed: &Observed, found: &AksObserved) -> Aks {
-    let is_import = before.is_none();
     let mut aks = before.unwrap_or_else(|| imported(&observed.id));
     keep_but_for_case(&mut aks.dns_prefix, found.dns_prefix.as_deref());
     if let Some(tier) = found.sku_tier {
@@ -187,14 +186,12 @@ pub(super) fn refreshed(before: Option<Aks>, observed: &Observed, found: &AksObs
     aks.network_policy = found.network_policy.map(|policy| policy.as_str().to_owned()).into();
     aks.network_dataplane = found.network_dataplane.map(|plane| plane.as_str().to_owned()).into();
     aks.disable_local_accounts = found.disable_local_accounts.into();
-    if lower(&texts(&aks.identity_ids)) != lower(&found.identity_ids) {
-        aks.identity_ids = written_texts(&found.identity_ids);
-    }
+    keep_texts_but_for_case(&mut aks.identity_ids, &found.identity_ids);
     aks.entra = found.entra.as_ref().map(|found| entra(aks.entra.into_known(), found)).into();
     aks.oidc_issuer = found.oidc_issuer.into();
     aks.workload_identity = found.workload_identity.into();
     keep_but_for_case(&mut aks.node_resource_group, found.node_resource_group.as_deref());
-    agent_pools(&mut aks, is_import, observed, found);
+    agent_pools(&mut aks, observed, found);
     aks
 }
 
@@ -223,15 +220,13 @@ fn imported(id: &EnvironmentId) -> Aks {
 
 fn entra(before: Option<Entra>, found: &EntraSpec) -> Entra {
     let mut entra = before.unwrap_or_default();
-    if lower(&texts(&entra.admin_group_object_ids)) != lower(&found.admin_group_object_ids) {
-        entra.admin_group_object_ids = written_texts(&found.admin_group_object_ids);
-    }
+    keep_texts_but_for_case(&mut entra.admin_group_object_ids, &found.admin_group_object_ids);
     entra.azure_rbac = found.azure_rbac.into();
     entra
 }
 
 /// What pools have of their own: told where it is not as it is written, and of a subnet where it is not that of all.
-fn agent_pools(aks: &mut Aks, is_import: bool, observed: &Observed, found: &AksObserved) {
+fn agent_pools(aks: &mut Aks, observed: &Observed, found: &AksObserved) {
     let mut pools = aks.agent_pools.clone().into_known().unwrap_or_default();
     let had_none = pools.is_empty();
     let common = lower(&observed.network.subnet_ids);
@@ -249,7 +244,7 @@ fn agent_pools(aks: &mut Aks, is_import: bool, observed: &Observed, found: &AksO
         if own.max_pods.known().is_some() && found.max_pods.is_some() {
             own.max_pods = found.max_pods.into();
         }
-        if own != before && (is_import || before != AgentPool::default() || !is_common) {
+        if own != before {
             pools.insert(pool.as_str().to_owned(), own.into());
         }
     }
@@ -270,8 +265,4 @@ fn keep_but_for_case(written: &mut Attr<String>, found: Option<&str>) {
     {
         *written = found.into();
     }
-}
-
-fn lower(texts: &BTreeSet<String>) -> BTreeSet<String> {
-    texts.iter().map(|text| text.to_lowercase()).collect()
 }

@@ -241,7 +241,7 @@ fn size(pool: &mut NodePool, found: &ObservedPool) {
 }
 
 fn network(mut network: Network, found: &NetworkSpec) -> Network {
-    keep_texts(&mut network.subnet_ids, &found.subnet_ids);
+    keep_texts_but_for_case(&mut network.subnet_ids, &found.subnet_ids);
     if found.pod_cidr.is_some() {
         network.pod_cidr = found.pod_cidr.clone().into();
     }
@@ -282,6 +282,18 @@ pub(super) fn keep_texts(written: &mut SetOf<String>, found: &BTreeSet<String>) 
     }
 }
 
+/// As [`keep_texts`], of ids of Azure, which tells no case apart and answers in its own. No other cloud's ids of the same
+/// kind differ in case alone.
+pub(super) fn keep_texts_but_for_case(written: &mut SetOf<String>, found: &BTreeSet<String>) {
+    if lower(&texts(written)) != lower(found) {
+        *written = written_texts(found);
+    }
+}
+
+pub(super) fn lower(texts: &BTreeSet<String>) -> BTreeSet<String> {
+    texts.iter().map(|text| text.to_lowercase()).collect()
+}
+
 /// What is said of a pool's `drain_timeout` stays, unless the cloud has another one; what is left to the cloud stays unsaid.
 pub(super) fn keep_drain_timeout(pool: &mut NodePool, found: Option<Duration>) {
     if let Some(written) = pool.drain_timeout.known()
@@ -294,10 +306,12 @@ pub(super) fn keep_drain_timeout(pool: &mut NodePool, found: Option<Duration>) {
 /// A time as people write it, in the largest unit that divides it.
 pub(super) fn written_duration(duration: Duration) -> Attr<GoDuration> {
     let seconds = duration.as_secs();
-    let text = match seconds {
-        _ if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
-        _ if seconds % 60 == 0 => format!("{}m", seconds / 60),
-        _ => format!("{seconds}s"),
+    let text = if seconds.is_multiple_of(3600) {
+        format!("{}h", seconds / 3600)
+    } else if seconds.is_multiple_of(60) {
+        format!("{}m", seconds / 60)
+    } else {
+        format!("{seconds}s")
     };
     text.parse().ok().into()
 }

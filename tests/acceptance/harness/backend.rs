@@ -1,6 +1,8 @@
 //! The backends that tests run on, and what differs between them: where the environment is, what is written, and what the
 //! cloud's API calls a deed.
 
+use serde_json::{Value, json};
+
 use super::Request;
 
 /// A backend.
@@ -22,6 +24,26 @@ pub(crate) enum Deed {
     DeletePool,
 }
 
+/// Something that happens without us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// An autoscaler gives a pool another size within its bounds.
+    Scaled,
+    /// The cloud patches the control plane.
+    Patched,
+    /// Somebody changes a label of a pool's nodes.
+    Relabelled,
+}
+
+const AKS_CLUSTER: &str = "azure/00000000-0000-4000-8000-000000000001/groups/platform/clusters/test";
+const AKS_POOL: &str = "azure/00000000-0000-4000-8000-000000000001/groups/platform/clusters/test/agentPools/apps";
+const EKS_CLUSTER: &str = "eks/123456789012/us-east-1/clusters/test";
+const EKS_POOL: &str = "eks/123456789012/us-east-1/clusters/test/nodegroups/apps";
+const GKE_CLUSTER: &str = "google/simulated-project/europe-west1-b/clusters/test";
+const GKE_POOL: &str = "google/simulated-project/europe-west1-b/clusters/test/nodePools/apps";
+const GKE_MANAGER: &str =
+    "google/simulated-project/europe-west1-b/clusters/test/nodePools/apps/instanceGroupManagers/europe-west1-b";
+
 impl Backend {
     /// Every backend.
     pub(crate) const ALL: [Self; 3] = [Self::Aks, Self::Eks, Self::Gke];
@@ -32,6 +54,15 @@ impl Backend {
             Self::Aks => "aks",
             Self::Eks => "eks",
             Self::Gke => "gke",
+        }
+    }
+
+    /// Its cloud, as the simulator's journal calls it.
+    fn cloud(self) -> &'static str {
+        match self {
+            Self::Aks => "azure",
+            Self::Eks => "eks",
+            Self::Gke => "google",
         }
     }
 
@@ -107,6 +138,9 @@ impl Backend {
 
     /// Whether a request did this.
     pub(crate) fn does(self, deed: Deed, request: &Request) -> bool {
+        if request.cloud != self.cloud() {
+            return false;
+        }
         let operation = request.operation.as_str();
         let is_new = request.status == Some(201);
         match (self, deed) {
@@ -127,6 +161,26 @@ impl Backend {
             (Self::Gke, Deed::CreatePool) => operation == "CreateNodePool",
             (Self::Gke, Deed::UpgradePool) => operation == "UpdateNodePool",
             (Self::Gke, Deed::DeletePool) => operation == "DeleteNodePool",
+        }
+    }
+
+    /// Where the simulator keeps the pool `apps` of the environment `test`, and what makes something happen to it there,
+    /// behind our back.
+    pub(crate) fn behind_our_back(self, event: Event) -> (&'static str, Value) {
+        match (self, event) {
+            (Self::Aks, Event::Scaled) => (AKS_POOL, json!({ "properties": { "count": 3 } })),
+            (Self::Aks, Event::Patched) => {
+                (AKS_CLUSTER, json!({ "properties": { "currentKubernetesVersion": "1.33.4" } }))
+            }
+            (Self::Aks, Event::Relabelled) => {
+                (AKS_POOL, json!({ "properties": { "nodeLabels": { "tier": "other" } } }))
+            }
+            (Self::Eks, Event::Scaled) => (EKS_POOL, json!({ "scalingConfig": { "desiredSize": 3 } })),
+            (Self::Eks, Event::Patched) => (EKS_CLUSTER, json!({ "platformVersion": "eks.99" })),
+            (Self::Eks, Event::Relabelled) => (EKS_POOL, json!({ "labels": { "tier": "other" } })),
+            (Self::Gke, Event::Scaled) => (GKE_MANAGER, json!({ "targetSize": 3 })),
+            (Self::Gke, Event::Patched) => (GKE_CLUSTER, json!({ "currentMasterVersion": "1.33.5-gke.1201000" })),
+            (Self::Gke, Event::Relabelled) => (GKE_POOL, json!({ "config": { "labels": { "tier": "other" } } })),
         }
     }
 

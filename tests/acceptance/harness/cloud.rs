@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,9 +11,9 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::Backend;
 use super::journal::Journal;
 use super::process::wait_for;
+use super::{Backend, Event};
 use crate::testbed::{Kubernetes, cache_dir};
 
 /// The moto that `cargo xtask` installs into the cache folder.
@@ -79,6 +79,26 @@ impl Simulator {
     #[track_caller]
     pub(crate) fn url(&self, service: &str) -> &str {
         self.urls[service].as_str().unwrap_or_else(|| panic!("the simulator names no {service}: {}", self.urls))
+    }
+
+    /// Makes something happen in the cloud behind the provider's back.
+    #[track_caller]
+    pub(crate) fn befall(&self, backend: Backend, event: Event) {
+        let (object, document) = backend.behind_our_back(event);
+        let body = document.to_string();
+        let address = self.url("eks").trim_start_matches("http://").trim_end_matches('/');
+        let mut stream = TcpStream::connect(address).expect("cannot reach the simulator");
+        let length = body.len();
+        let head = format!(
+            "PUT /_simulator/world/{object} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
+        stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(body.as_bytes()))
+            .expect("cannot ask the simulator");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).expect("the simulator does not answer");
+        assert!(reply.starts_with("HTTP/1.1 200"), "{object}: {reply}");
     }
 
     /// What was asked of it.

@@ -16,6 +16,8 @@ pub(crate) struct Journal {
 /// One request.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Request {
+    /// The cloud that was asked.
+    pub(crate) cloud: String,
     /// The API operation, by the name in the cloud's own description.
     pub(crate) operation: String,
     /// The request's path.

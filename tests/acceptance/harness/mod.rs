@@ -11,7 +11,7 @@ mod process;
 mod state;
 mod workspace;
 
-pub(crate) use backend::{Backend, Deed};
+pub(crate) use backend::{Backend, Deed, Event};
 pub(crate) use cli::Cli;
 pub(crate) use cloud::{Moto, Simulator};
 pub(crate) use configuration::{ADDRESS, Configuration, Pool};

@@ -82,7 +82,7 @@ pub fn string_bytes(range: impl RangeBounds<usize> + Send + Sync + 'static) -> A
 /// If it is no regular expression: found by the first test that makes the schema.
 pub fn matches(expression: &str, means: &str) -> Arc<dyn Validator> {
     let regex = regex(expression);
-    text(format!("must consist of {means}"), move |text| regex.is_match(text))
+    text(format!("must be {means}"), move |text| regex.is_match(text))
 }
 
 /// The text does not match a regular expression, which `means` puts into words.
@@ -344,7 +344,7 @@ impl Validator for Each {
             Part::Values => "value",
             Part::Elements => "element",
         };
-        format!("has elements of which each {part} {}", joined(&self.checks, " and "))
+        format!("each {part} {}", joined(&self.checks, " and "))
     }
 
     fn validate(&self, cx: &ValidateContext<'_>, diagnostics: &mut Diagnostics) {
@@ -447,7 +447,9 @@ impl Presence {
 
 impl Validator for Presence {
     fn describe(&self) -> String {
-        let names = quoted(&self.names);
+        // Siblings are known by their names alone.
+        let names: Vec<&str> = self.names.iter().map(|name| name.trim_start_matches('.')).collect();
+        let names = quoted(&names);
         match self.rule {
             Rule::AtMostOne => format!("cannot be set together with {names}"),
             Rule::ExactlyOne => format!("must be set, or else exactly one of {names}"),
@@ -734,7 +736,7 @@ mod tests {
         let path = Path::root().attribute("it");
         let tags = Value::map([("ok", Value::from("fine")), ("Bad", Value::from(""))]);
         let keys = keys_are([matches("^[a-z]+$", "lower-case letters")]);
-        assert_eq!(told(&keys, &path, &tags, &tags), [r#"it["Bad"] must consist of lower-case letters."#]);
+        assert_eq!(told(&keys, &path, &tags, &tags), [r#"it["Bad"] must be lower-case letters."#]);
         let values = values_are([string_length(1..)]);
         assert_eq!(told(&values, &path, &tags, &tags), [r#"it["Bad"] must have at least 1 character."#]);
         let list = Value::list([Value::from(1), Value::list([Value::from(5)])]);
