@@ -102,6 +102,10 @@ impl Engine {
         let (outcome, committed) = match effect {
             None | Some(Effect::Course(_)) => {
                 let served = cloud.serve(endpoint, request, context);
+                // A service that limits calls by itself says when to come back as well.
+                let asked = served.reply.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("Retry-After"));
+                let seconds = asked.and_then(|(_, text)| text.parse().ok()).map(Duration::from_secs);
+                not_before = seconds.map(|seconds| now.plus(seconds).rfc3339());
                 (Outcome::Send(served.reply), served.committed)
             }
             Some(Effect::Relabelled) => {

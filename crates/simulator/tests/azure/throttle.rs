@@ -27,6 +27,8 @@ async fn aks_counts_writes_per_cluster() {
         refused.message.starts_with("The PutManagedClusterHandler.PUT request limit has been exceeded"),
         "{refused:?}"
     );
+    let asked = client.simulator.journal().pop().unwrap().not_before;
+    assert_eq!(asked.as_deref(), Some("2026-01-01T00:01:00.000Z"));
     assert_eq!(put("other").await.status, 201);
     client.simulator.advance(Duration::from_secs(59));
     assert_eq!(put("c").await.header("retry-after"), Some("1"));
