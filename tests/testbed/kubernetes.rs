@@ -197,14 +197,7 @@ impl Kubernetes {
 
     /// One request; `None` while nobody answers it.
     fn ask(&self, token: &str, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
-        let certificates = fs::read(self.folder.path().join("apiserver.crt")).ok()?;
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&certificates).filter_map(Result::ok));
-        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        let name = ServerName::from(self.address.ip());
-        let connection = ClientConnection::new(Arc::new(tls), name).expect("the settings of TLS are in order");
-        let stream = TcpStream::connect(self.address).ok()?;
-        stream.set_read_timeout(Some(LONGEST_ANSWER)).expect("a limit above zero is one");
+        let stream = self.place().connect(Some(LONGEST_ANSWER))?;
         let body = body.map(Value::to_string).unwrap_or_default();
         let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
         // HTTP/1.0: the reply ends with the connection.
@@ -213,12 +206,39 @@ impl Kubernetes {
              Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        let reply = exchange(StreamOwned::new(connection, stream), &request)?;
+        let reply = exchange(stream, &request)?;
         Some((reply.0, serde_json::from_str(&reply.1).unwrap_or(Value::Null)))
+    }
+
+    /// Where it answers.
+    pub(super) fn place(&self) -> Place {
+        Place { address: self.address, certificate: self.folder.path().join("apiserver.crt") }
     }
 
     fn cluster(&self) -> Value {
         json!({ "server": self.url(), "certificate-authority-data": self.certificate_authority_data() })
+    }
+}
+
+/// Where an API server answers, and the file of who vouches for it.
+#[derive(Debug)]
+pub(super) struct Place {
+    address: SocketAddr,
+    certificate: PathBuf,
+}
+
+impl Place {
+    /// A connection on which an answer may take that long; `None` while nobody answers.
+    pub(super) fn connect(&self, limit: Option<Duration>) -> Option<StreamOwned<ClientConnection, TcpStream>> {
+        let certificates = fs::read(&self.certificate).ok()?;
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&certificates).filter_map(Result::ok));
+        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let name = ServerName::from(self.address.ip());
+        let connection = ClientConnection::new(Arc::new(tls), name).expect("the settings of TLS are in order");
+        let stream = TcpStream::connect(self.address).ok()?;
+        stream.set_read_timeout(limit).expect("a limit above zero is one");
+        Some(StreamOwned::new(connection, stream))
     }
 }
 

@@ -9,6 +9,8 @@
 mod authenticator;
 mod kubernetes;
 mod program;
+mod workload;
 
 pub(crate) use kubernetes::Kubernetes;
 pub(crate) use program::{cache_dir, provided};
+pub(crate) use workload::{NODES, View, Workload};

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::Node;
-use kube::api::{Api, ListParams};
-use kube::{Client, Config, ResourceExt};
+use kube::{Client, Config};
 use multicloud::driver::{Driver, Outcome, Run, Target};
 use multicloud::environment::{EnvironmentSpec, PoolMode, PoolSize, PoolSpec};
 use multicloud::{Clock, ErrorChain, Jitter, NodeDrainer, PoolName, TokioClock};
@@ -15,21 +13,20 @@ use multicloud_simulator::kubernetes::ApiServer;
 use multicloud_simulator::{Running, Simulator};
 use serde_json::{Value, json};
 
-use crate::availability::Availability;
 use crate::clouds::SimulatedCloud;
-use crate::testbed::Kubernetes;
+use crate::testbed::{Kubernetes, NODES, View, Workload};
 
 /// The pods of the workload.
 pub(crate) const REPLICAS: usize = 6;
-
-/// The label of the nodes that the workload runs on.
-const WORKLOAD_LABEL: &str = "workload";
 
 /// Longer than any of it takes.
 const RUN_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The cloud's time goes by with requests, so that nothing is gained by asking seldom.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How often what was seen is looked at. Nothing is missed in between.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How much faster than on the wall time goes by for who is in haste. The pods and their budgets know nothing of it.
 const SPEED: u32 = 12;
@@ -63,7 +60,7 @@ impl Bench {
         cloud.let_in(&kubernetes, &simulator, spec.name.as_str());
         let bench = Self { cloud, kubernetes, client, simulator, spec, _turn: turn };
         bench.succeeds(&bench.driver(None).create(&bench.spec, bench.run()).await);
-        bench.nodes_become(3).await;
+        bench.nodes(3);
         bench
     }
 
@@ -107,76 +104,24 @@ impl Bench {
         assert!(outcome.is_converged(), "{}", words(outcome));
     }
 
-    /// Runs the workload with at least so many ready pods at any time, and waits until all are.
-    pub(crate) async fn deploy(&self, least: usize) -> Availability {
-        let labels = json!({ "app": "api" });
-        let container = json!({ "name": "api", "image": "registry.invalid/api:1" });
-        self.kubernetes.create(
-            "/apis/apps/v1/namespaces/default/deployments",
-            &json!({ "metadata": { "name": "api" }, "spec": {
-                "replicas": REPLICAS,
-                "selector": { "matchLabels": labels },
-                "template": { "metadata": { "labels": labels }, "spec": {
-                    "nodeSelector": { WORKLOAD_LABEL: "api" },
-                    "containers": [container],
-                } },
-            } }),
-        );
-        self.kubernetes.create(
-            "/apis/policy/v1/namespaces/default/poddisruptionbudgets",
-            &json!({ "metadata": { "name": "api" }, "spec": {
-                "minAvailable": least, "selector": { "matchLabels": labels },
-            } }),
-        );
-        let waiting = Availability::of(&self.client, "app=api").await;
-        waiting.wait_until(|view| view.ready.len() == REPLICAS).await;
-        // What has yet to be counted by the budget is nothing that it holds back.
-        self.budget_allows(REPLICAS - least).await;
-        Availability::of(&self.client, "app=api").await
-    }
-
-    /// Waits until the budget is known to let so many pods go.
-    pub(crate) async fn budget_allows(&self, allowed: usize) {
-        let path = "/apis/policy/v1/namespaces/default/poddisruptionbudgets/api";
-        tokio::task::block_in_place(|| {
-            self.kubernetes.wait_until(path, "a budget that is kept count of", |budget| {
-                let status = &budget["status"];
-                let counted = status["currentHealthy"] == REPLICAS && status["disruptionsAllowed"] == allowed;
-                (counted && status["observedGeneration"] == budget["metadata"]["generation"]).then_some(())
-            });
-        });
+    /// Runs the workload with at least so many ready pods at any time.
+    pub(crate) fn deploy(&self, least: usize) -> Workload {
+        tokio::task::block_in_place(|| self.kubernetes.deploy(REPLICAS, least))
     }
 
     /// Makes a pod of its own on that pool.
     pub(crate) fn create_pod(&self, name: &str, more: &Value) {
         let mut pod = json!({ "metadata": { "name": name }, "spec": {
-            "nodeSelector": { WORKLOAD_LABEL: "api" },
+            "nodeSelector": { NODES.0: NODES.1 },
             "containers": [{ "name": "it", "image": "registry.invalid/it:1" }],
         } });
         pod["metadata"]["labels"] = more.clone();
         self.kubernetes.create("/api/v1/namespaces/default/pods", &pod);
     }
 
-    /// The names of the nodes that the workload may run on.
-    pub(crate) async fn nodes(&self) -> BTreeSet<String> {
-        let nodes: Api<Node> = Api::all(self.client.clone());
-        let of_workload = ListParams::default().labels(&format!("{WORKLOAD_LABEL}=api"));
-        nodes.list(&of_workload).await.expect("nodes can be listed").iter().map(ResourceExt::name_any).collect()
-    }
-
-    /// Waits until the workload has that many nodes, and they are ready.
-    pub(crate) async fn nodes_become(&self, count: usize) {
-        let path = format!("/api/v1/nodes?labelSelector={WORKLOAD_LABEL}%3Dapi");
-        tokio::task::block_in_place(|| {
-            self.kubernetes.wait_until(&path, "nodes of the workload", |nodes| {
-                let items = nodes["items"].as_array()?;
-                let is_ready = |node: &&Value| {
-                    let conditions = node["status"]["conditions"].as_array();
-                    conditions.into_iter().flatten().any(|one| one["type"] == "Ready" && one["status"] == "True")
-                };
-                (items.len() == count && items.iter().filter(is_ready).count() == count).then_some(())
-            });
-        });
+    /// Waits until the workload has that many nodes, and gives their names.
+    pub(crate) fn nodes(&self, count: usize) -> BTreeSet<String> {
+        tokio::task::block_in_place(|| self.kubernetes.wait_for_nodes(count)).into_iter().collect()
     }
 
     /// How many pools the cloud was told to delete.
@@ -224,8 +169,21 @@ fn workload_pool(spec: &EnvironmentSpec) -> PoolSpec {
     let mut apps = spec.node_pools.values().next().expect("there is a pool").clone();
     apps.size = PoolSize::Fixed(3);
     apps.mode = PoolMode::User;
-    apps.labels.insert(WORKLOAD_LABEL.to_owned(), "api".to_owned());
+    apps.labels.insert(NODES.0.to_owned(), NODES.1.to_owned());
     apps
+}
+
+/// Waits until what was seen of a workload is as wanted.
+pub(crate) async fn seen(workload: &Workload, wanted: impl Fn(&View) -> bool) -> View {
+    let looking = async {
+        loop {
+            match Some(workload.view()).filter(&wanted) {
+                Some(view) => return view,
+                None => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        }
+    };
+    tokio::time::timeout(RUN_TIMEOUT, looking).await.unwrap_or_else(|_| panic!("not as wanted: {:?}", workload.view()))
 }
 
 /// All that was in the way.

@@ -4,7 +4,6 @@
 //! The names of the tests say what they need; see `tests/testbed`.
 #![cfg(feature = "eks")]
 
-mod availability;
 mod bench;
 mod clouds;
 #[allow(dead_code, reason = "only its specs are used here")]

@@ -9,7 +9,7 @@ use multicloud::ErrorKind;
 use multicloud::drain::NoDrainer;
 use serde_json::json;
 
-use crate::bench::{Bench, REPLICAS, name, words};
+use crate::bench::{Bench, REPLICAS, name, seen, words};
 #[cfg(feature = "aks")]
 use crate::clouds::OnAks;
 use crate::clouds::{OnEks, SimulatedCloud};
@@ -59,18 +59,17 @@ on_each_cloud!("aks" aks: OnAks, "eks" eks: OnEks);
 
 async fn a_machine_change_keeps_the_budget_at_every_moment(cloud: &'static dyn SimulatedCloud) {
     let mut bench = Bench::start(cloud).await;
-    let available = bench.deploy(LEAST).await;
+    let available = bench.deploy(LEAST);
     bench.create_pod("alone", &json!({ "app": "alone" }));
-    let old = bench.nodes().await;
+    let old = bench.nodes(3);
     bench.change_machine(DRAIN_TIMEOUT);
     bench.succeeds(&bench.update().await);
 
-    bench.nodes_become(3).await;
-    let new = bench.nodes().await;
+    let new = bench.nodes(3);
     assert!(new.is_disjoint(&old), "{new:?}");
-    let view = available
-        .wait_until(move |view| view.ready.len() == REPLICAS && view.ready.values().all(|node| new.contains(node)))
-        .await;
+    let view =
+        seen(&available, |view| view.ready.len() == REPLICAS && view.ready.values().all(|node| new.contains(node)))
+            .await;
     assert!(view.fewest >= LEAST, "only {} pods were ready at one time", view.fewest);
     assert!(view.pods >= 2 * REPLICAS, "each pod had to move: {view:?}");
     assert_eq!(bench.deletions(), 1);
@@ -82,33 +81,33 @@ async fn a_machine_change_keeps_the_budget_at_every_moment(cloud: &'static dyn S
 /// Without it, the test above would have shown it.
 async fn a_machine_change_without_draining_breaks_the_budget(cloud: &'static dyn SimulatedCloud) {
     let mut bench = Bench::start(cloud).await;
-    let available = bench.deploy(LEAST).await;
+    let available = bench.deploy(LEAST);
     bench.change_machine(DRAIN_TIMEOUT);
     let driver = bench.driver(Some(Arc::new(NoDrainer)));
     bench.succeeds(&driver.update(&bench.target().await, &bench.spec, bench.run()).await);
-    let view = available.wait_until(|view| view.pods >= 2 * REPLICAS).await;
+    let view = seen(&available, |view| view.pods >= 2 * REPLICAS).await;
     assert!(view.fewest < LEAST, "{} pods were ready all the time", view.fewest);
 }
 
 async fn a_removed_pool_is_drained(cloud: &'static dyn SimulatedCloud) {
     let mut bench = Bench::start(cloud).await;
-    let available = bench.deploy(LEAST).await;
-    let old = bench.nodes().await;
+    let available = bench.deploy(LEAST);
+    let old = bench.nodes(3);
     let elsewhere = bench.spec.node_pools.remove(&name("apps")).expect("there is such a pool");
     bench.spec.node_pools.insert(name("others"), elsewhere);
     bench.succeeds(&bench.update().await);
-    let view = available
-        .wait_until(move |view| view.ready.len() == REPLICAS && view.ready.values().all(|node| !old.contains(node)))
-        .await;
+    let view =
+        seen(&available, |view| view.ready.len() == REPLICAS && view.ready.values().all(|node| !old.contains(node)))
+            .await;
     assert!(view.fewest >= LEAST, "only {} pods were ready at one time", view.fewest);
     assert_eq!(bench.deletions(), 1);
-    bench.nodes_become(3).await;
+    bench.nodes(3);
 }
 
 async fn a_budget_that_lets_nobody_go_stops_the_change_and_loses_nothing(cloud: &'static dyn SimulatedCloud) {
     let mut bench = Bench::start(cloud).await;
-    let available = bench.deploy(REPLICAS).await;
-    let old = bench.nodes().await;
+    let available = bench.deploy(REPLICAS);
+    let old = bench.nodes(3);
     bench.change_machine(Duration::from_secs(60));
     let outcome = bench.update_in_haste().await;
     let said = words(&outcome);
@@ -124,30 +123,29 @@ async fn a_budget_that_lets_nobody_go_stops_the_change_and_loses_nothing(cloud: 
         assert!(said.contains(part), "{part:?} is not in {said:?}");
     }
     assert_eq!(bench.deletions(), 0);
-    bench.nodes_become(6).await;
-    assert!(bench.nodes().await.is_superset(&old), "the old nodes stay beside the new ones");
-    let view = available.wait_until(|_| true).await;
+    assert!(bench.nodes(6).is_superset(&old), "the old nodes stay beside the new ones");
+    let view = available.view();
     assert_eq!((view.fewest, view.pods), (REPLICAS, REPLICAS), "no pod was touched");
     assert!(view.ready.values().all(|node| old.contains(node)));
 
     // It goes on once it may.
-    let budget = "/apis/policy/v1/namespaces/default/poddisruptionbudgets/api";
-    bench.kubernetes.patch(budget, &json!({ "spec": { "minAvailable": LEAST } }));
+    tokio::task::block_in_place(|| bench.kubernetes.set_budget(LEAST));
     bench.change_machine(DRAIN_TIMEOUT);
     bench.succeeds(&bench.update().await);
-    let view = available.wait_until(|view| view.ready.len() == REPLICAS).await;
+    let view =
+        seen(&available, |view| view.ready.len() == REPLICAS && view.ready.values().all(|node| !old.contains(node)))
+            .await;
     assert!(view.fewest >= LEAST, "only {} pods were ready at one time", view.fewest);
-    bench.nodes_become(3).await;
+    bench.nodes(3);
     assert_eq!(bench.deletions(), 1);
 }
 
 async fn a_process_that_dies_while_draining_is_followed_by_one_that_ends_it(cloud: &'static dyn SimulatedCloud) {
     let mut bench = Bench::start(cloud).await;
-    let available = bench.deploy(LEAST).await;
-    let old = bench.nodes().await;
+    let available = bench.deploy(LEAST);
+    let old = bench.nodes(3);
     bench.change_machine(DRAIN_TIMEOUT);
-    let on_old = old.clone();
-    let some_moved = available.wait_until(move |view| view.ready.values().any(|node| !on_old.contains(node)));
+    let some_moved = seen(&available, |view| view.ready.values().any(|node| !old.contains(node)));
     tokio::select! {
         outcome = bench.update() => panic!("it ended before a pod had moved: {}", words(&outcome)),
         _ = some_moved => {}
@@ -158,9 +156,9 @@ async fn a_process_that_dies_while_draining_is_followed_by_one_that_ends_it(clou
     assert_eq!(cordoned.expect("nodes can be listed").items.len(), 3);
 
     bench.succeeds(&bench.update().await);
-    let view = available
-        .wait_until(move |view| view.ready.len() == REPLICAS && view.ready.values().all(|node| !old.contains(node)))
-        .await;
+    let view =
+        seen(&available, |view| view.ready.len() == REPLICAS && view.ready.values().all(|node| !old.contains(node)))
+            .await;
     assert!(view.fewest >= LEAST, "only {} pods were ready at one time", view.fewest);
     assert_eq!(bench.deletions(), 1);
 }
