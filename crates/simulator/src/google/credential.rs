@@ -208,8 +208,10 @@ impl Tokens {
         };
         let lifetime = Duration::from_secs(seconds);
         let token = self.hand_out(lifetime, context);
-        let end = context.now.plus(lifetime).rfc3339();
-        Ok(Answer::read(json!({ "accessToken": token, "expireTime": end })))
+        // Clients compare it with the clock on their wall, and Google's own read whole seconds only.
+        let end = Moment::wall().plus(lifetime).rfc3339();
+        let end = end.split('.').next().unwrap_or(&end);
+        Ok(Answer::read(json!({ "accessToken": token, "expireTime": format!("{end}Z") })))
     }
 
     /// The metadata server of a machine in the first project.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use multicloud_simulator::{Running, Time};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::client::{PROJECT, config, start_with};
 
@@ -16,6 +16,8 @@ const STEP: Time = Time::Fast { step: std::time::Duration::from_secs(600) };
 struct Gcloud<'a> {
     simulator: &'a Running,
     home: &'a Path,
+    /// A credential file; without one gcloud sends no token.
+    credentials: Option<&'a Path>,
 }
 
 impl Gcloud<'_> {
@@ -34,11 +36,17 @@ impl Gcloud<'_> {
         command
             .env("CLOUDSDK_CONFIG", self.home.join("gcloud"))
             .env("KUBECONFIG", self.home.join("kubeconfig"))
-            .env("CLOUDSDK_AUTH_DISABLE_CREDENTIALS", "true")
             .env("CLOUDSDK_CORE_PROJECT", PROJECT)
             .env("CLOUDSDK_CORE_DISABLE_PROMPTS", "true")
             .env("CLOUDSDK_CORE_DISABLE_USAGE_REPORTING", "true")
             .env("CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK", "true");
+        match self.credentials {
+            Some(file) => {
+                command.env("CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", file);
+                command.env("CLOUDSDK_AUTH_TOKEN_HOST", format!("{}/token", self.simulator.url("google").unwrap()));
+            }
+            None => drop(command.env("CLOUDSDK_AUTH_DISABLE_CREDENTIALS", "true")),
+        }
         command.output().expect(NEEDED)
     }
 
@@ -65,7 +73,7 @@ impl Gcloud<'_> {
 async fn the_gcloud_cli_completes_a_life() {
     let home = tempfile::tempdir().unwrap();
     let client = start_with(multicloud_simulator::Config { time: STEP, ..config() }).await;
-    let gcloud = Gcloud { simulator: &client.simulator, home: home.path() };
+    let gcloud = Gcloud { simulator: &client.simulator, home: home.path(), credentials: None };
     let (place, pools) = ("--region us-central1", "--cluster demo --region us-central1");
     let cluster = || gcloud.run(&format!("container clusters describe demo {place}"));
     let pool = |name: &str| gcloud.run(&format!("container node-pools describe {name} {pools}"));
@@ -130,9 +138,40 @@ async fn the_gcloud_cli_waits_for_an_operation_that_fails() {
     let home = tempfile::tempdir().unwrap();
     let faults = crate::client::faults(r#"[{"operation":"CreateCluster","fault":"fail"}]"#);
     let client = start_with(multicloud_simulator::Config { time: STEP, faults, ..config() }).await;
-    let gcloud = Gcloud { simulator: &client.simulator, home: home.path() };
+    let gcloud = Gcloud { simulator: &client.simulator, home: home.path(), credentials: None };
     let failed = gcloud.error("container clusters create demo --zone us-east1-b --num-nodes 1");
     assert!(failed.contains("GCE_STOCKOUT"), "{failed}");
     let left = gcloud.run("container clusters describe demo --zone us-east1-b");
     assert_eq!(left["status"], "ERROR");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_gcloud_cli_signs_in() {
+    let home = tempfile::tempdir().unwrap();
+    let client = start_with(config()).await;
+    let url = client.simulator.url("google").unwrap();
+    let subject = home.path().join("subject");
+    std::fs::write(&subject, "a token of somebody else's").unwrap();
+    let account = "deployer@simulated-project.iam.gserviceaccount.com";
+    let federated = json!({
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/p/providers/q",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": format!("{url}/v1/token"),
+        "credential_source": { "file": subject },
+        "service_account_impersonation_url": format!("{url}/v1/projects/-/serviceAccounts/{account}:generateAccessToken"),
+    });
+    let user = json!({ "type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r" });
+    for (content, asked) in [
+        (federated, &["ExchangeToken", "GenerateAccessToken", "ListClusters"][..]),
+        (user, &["GetToken", "ListClusters"]),
+    ] {
+        let file = home.path().join("credentials.json");
+        std::fs::write(&file, content.to_string()).unwrap();
+        let gcloud = Gcloud { simulator: &client.simulator, home: home.path(), credentials: Some(&file) };
+        client.simulator.reset();
+        assert_eq!(gcloud.run("container clusters list"), json!([]));
+        let seen: Vec<_> = client.simulator.journal().into_iter().map(|entry| entry.operation).collect();
+        assert_eq!(seen, asked);
+    }
 }
