@@ -402,7 +402,10 @@ impl Client {
         let path = format!("/subscriptions/{subscription}/locations");
         let call = Call::new("Subscriptions_ListLocations", Method::GET, path, SUBSCRIPTIONS_API_VERSION);
         let regions = self.pages::<wire::Location>(call).await;
-        let names = |regions: Vec<wire::Location>| regions.into_iter().filter_map(|region| region.name).collect();
+        let names = |regions: Vec<wire::Location>| {
+            let names = regions.into_iter().filter_map(|region| region.name);
+            names.filter(|name| name.parse::<Region>().is_ok()).collect()
+        };
         untold_is_none(regions.map(names))
     }
 

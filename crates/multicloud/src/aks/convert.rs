@@ -41,7 +41,11 @@ pub(crate) fn observed(id: &EnvironmentId, cluster: wire::Cluster) -> Result<Obs
     let full_version = full_version.ok_or_else(|| Failure::incomplete("version"))?.to_owned();
     let cluster_status = status(properties.provisioning_state.as_deref(), properties.power_state.as_ref());
     let profiles = properties.agent_pool_profiles.unwrap_or_default();
-    let agent_pools = profiles.into_iter().map(agent_pool).collect::<Result<BTreeMap<_, _>, _>>()?;
+    let failed = has_failed(properties.provisioning_state.as_deref());
+    let agent_pools = profiles
+        .into_iter()
+        .map(|profile| agent_pool(profile, &full_version))
+        .collect::<Result<BTreeMap<_, _>, _>>()?;
     let reason = reason(properties.status, properties.power_state.as_ref());
     let (status, status_reason) = environment_status(cluster_status, reason, &agent_pools);
     let network = properties.network_profile.unwrap_or_default();
@@ -73,6 +77,7 @@ pub(crate) fn observed(id: &EnvironmentId, cluster: wire::Cluster) -> Result<Obs
         cloud: CloudObserved::Aks(AksObserved {
             resource_id,
             cluster_status,
+            failed,
             dns_prefix: properties.dns_prefix,
             sku_tier: word(cluster.sku.and_then(|sku| sku.tier)),
             network_plugin: word(network.network_plugin),
@@ -103,14 +108,13 @@ pub(crate) fn observed(id: &EnvironmentId, cluster: wire::Cluster) -> Result<Obs
     })
 }
 
-/// An agent pool, with its name in AKS.
-fn agent_pool(pool: wire::PoolProperties) -> Result<(String, ObservedAgentPool), Failure> {
+/// An agent pool, with its name in AKS. One that is being made may tell no version yet: it gets that of the control plane.
+fn agent_pool(pool: wire::PoolProperties, control_plane: &str) -> Result<(String, ObservedAgentPool), Failure> {
     let name = pool.name.ok_or_else(|| Failure::incomplete("name of an agent pool"))?;
     let tags = pool.tags.unwrap_or_default();
     let belongs = tags.get(POOL_TAG).unwrap_or(&name).parse::<PoolName>();
     let wanted = pool.orchestrator_version.as_deref();
-    let full_version = pool.current_orchestrator_version.as_deref().or(wanted);
-    let full_version = full_version.ok_or_else(|| Failure::incomplete("version of an agent pool"))?.to_owned();
+    let full_version = pool.current_orchestrator_version.as_deref().or(wanted).unwrap_or(control_plane).to_owned();
     let count = pool.count.unwrap_or(0);
     let spot = pool.scale_set_priority.as_deref() == Some("Spot");
     let upgrade = pool.upgrade_settings.unwrap_or_default();
@@ -120,6 +124,7 @@ fn agent_pool(pool: wire::PoolProperties) -> Result<(String, ObservedAgentPool),
         pool: belongs.map_err(|error| Failure::new(ErrorKind::Protocol, error))?,
         status: status(pool.provisioning_state.as_deref(), pool.power_state.as_ref()),
         status_reason: reason(pool.status, pool.power_state.as_ref()),
+        failed: has_failed(pool.provisioning_state.as_deref()),
         version: version(&full_version)?,
         full_version,
         wanted_version: wanted.and_then(|text| version(text).ok()),
@@ -190,7 +195,12 @@ pub(crate) fn is_same_owner(cluster_tags: &BTreeMap<String, String>, tags: &BTre
     !is_marked || [OWNER_TAG, ENVIRONMENT_TAG].iter().all(|key| cluster_tags.get(*key) == tags.get(*key))
 }
 
-/// How an object is by its `provisioningState`. What failed is still there, and AKS mends it when it is asked for again.
+/// Whether an object's last operation failed. It is still there, and AKS mends it when it is asked for again.
+fn has_failed(state: Option<&str>) -> bool {
+    state.is_some_and(|state| ["failed", "canceled"].contains(&state.to_ascii_lowercase().as_str()))
+}
+
+/// How an object is by its `provisioningState`. One that is stopped is as it should be but for that it does not work.
 pub(crate) fn status(state: Option<&str>, power: Option<&wire::PowerState>) -> Status {
     match state.map(str::to_ascii_lowercase).as_deref() {
         Some("succeeded") if is_stopped(power) => Status::Degraded,

@@ -779,6 +779,31 @@ mod tests {
     }
 
     #[test]
+    fn each_cloud_has_addresses_of_its_own() {
+        let of = |variables: &[(&str, &str)]| {
+            let settings = chain(AzureSettings::default(), variables).settings;
+            let environment = settings.environment().unwrap();
+            let Ok(authority) = settings.authority_host() else { panic!("no authority") };
+            format!("{} {} {authority}", environment.endpoint(), environment.scope())
+        };
+        assert_eq!(
+            of(&[]),
+            "https://management.azure.com https://management.azure.com/.default https://login.microsoftonline.com"
+        );
+        assert_eq!(
+            of(&[("ARM_ENVIRONMENT", "usgovernment")]),
+            "https://management.usgovcloudapi.net https://management.usgovcloudapi.net/.default \
+             https://login.microsoftonline.us"
+        );
+        assert_eq!(
+            of(&[("ARM_ENVIRONMENT", "china"), ("AZURE_AUTHORITY_HOST", "https://login.example")]),
+            "https://management.chinacloudapi.cn https://management.chinacloudapi.cn/.default https://login.example"
+        );
+        let unknown = chain(AzureSettings::default(), &[("ARM_ENVIRONMENT", "german")]);
+        assert!(unknown.settings.environment().is_err());
+    }
+
+    #[test]
     fn a_certificate_proves_who_we_are() {
         let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
         let certificate = rcgen::CertificateParams::new(vec!["app".to_owned()]).unwrap().self_signed(&key).unwrap();

@@ -163,6 +163,8 @@ pub struct AksObserved {
     pub resource_id: String,
     /// How the cluster is, apart from its pools.
     pub cluster_status: Status,
+    /// Whether the last operation on it failed, so that it is to be asked for again.
+    pub failed: bool,
     /// The first part of the API server's name.
     pub dns_prefix: Option<String>,
     /// What the control plane is guaranteed; `None` where AKS does not say.
@@ -202,6 +204,8 @@ pub struct ObservedAgentPool {
     pub status: Status,
     /// Why it is so, where AKS says.
     pub status_reason: Option<ServerText>,
+    /// Whether the last operation on it failed, so that it is to be asked for again.
+    pub failed: bool,
     /// Its Kubernetes version.
     pub version: KubernetesVersion,
     /// The version in full.

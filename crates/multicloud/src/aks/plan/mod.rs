@@ -79,7 +79,7 @@ pub(crate) fn update(
     let mut plan = Stages::default();
     let (settings, what) = cluster_settings(observed, found, desired, aks)?;
     // A cluster that failed is mended by being asked for again.
-    if settings != ClusterSettings::default() || found.cluster_status == Status::Degraded {
+    if settings != ClusterSettings::default() || found.failed {
         let words =
             if what.is_empty() { "repair cluster".to_owned() } else { format!("change cluster: {}", what.join(", ")) };
         let change = AksChange::ConfigureCluster(Box::new(settings));
@@ -479,7 +479,7 @@ fn configure_pool(observed: &Observed, desired: &EnvironmentSpec, kept: &Kept<'_
     let words = match what.is_empty() {
         false => format!("change node pool {name}: {}", what.join(", ")),
         // One that failed is mended by being asked for again.
-        true if found.status == Status::Degraded => format!("repair node pool {name}"),
+        true if found.failed => format!("repair node pool {name}"),
         true => return None,
     };
     let change = AksChange::ConfigurePool(Box::new(settings));

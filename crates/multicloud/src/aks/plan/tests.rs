@@ -419,6 +419,18 @@ fn what_failed_is_asked_for_again() {
 }
 
 #[test]
+fn what_was_stopped_is_left_so() {
+    let (spec, aks) = example();
+    let mut cluster = made(&spec, &aks);
+    cluster["properties"]["powerState"] = json!({ "code": "Stopped" });
+    cluster["properties"]["agentPoolProfiles"][0]["powerState"] = json!({ "code": "Stopped" });
+    let observed = observe(cluster.clone());
+    assert_eq!(observed.status, Status::Degraded);
+    assert_eq!(observed.status_reason.as_ref().unwrap().as_str(), "it is stopped");
+    planned_from(cluster, |_, _| {}, expect![""]);
+}
+
+#[test]
 fn a_pool_that_was_deleted_outside_is_made_anew() {
     let (mut spec, aks) = example();
     let apps = PoolSpec { mode: PoolMode::User, ..spec.node_pools[&pool("system")].clone() };
