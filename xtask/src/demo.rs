@@ -106,7 +106,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         let actions = actions(&shown)?;
         let expected = BTreeMap::from([(ADDED.to_owned(), action.to_owned())]);
         ensure!(actions == expected, "planned are {actions:?} instead of {expected:?}");
-        run("apply", &["apply", "tfplan"])
+        run("apply", &["apply", "-auto-approve"])
     };
     fs::write(example.join(FILE), format!("{file}{ENTRY}"))?;
     only("plan: an entry was added to the file, one environment is created", "create")?;
