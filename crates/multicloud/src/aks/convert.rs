@@ -19,6 +19,9 @@ use crate::error::{ErrorKind, ServerText};
 /// because names are unique in a cluster.
 pub(crate) const POOL_TAG: &str = "multicloud-pool";
 
+/// Key of the tag of an agent pool whose subnet was said for it alone: it is not that of the environment.
+pub(crate) const OWN_SUBNET_TAG: &str = "multicloud-own-subnet";
+
 /// The prefix of labels and taints that AKS keeps to itself
 /// (<https://learn.microsoft.com/azure/aks/use-labels#reserved-prefixes>).
 pub(crate) const RESERVED_PREFIX: &str = "kubernetes.azure.com";
@@ -67,7 +70,11 @@ pub(crate) fn observed(id: &EnvironmentId, cluster: wire::Cluster) -> Result<Obs
         oidc_issuer_url: issuer.issuer_url.filter(|url| !url.is_empty()),
         node_pools: pools(&tags, &agent_pools),
         network: NetworkSpec {
-            subnet_ids: agent_pools.values().filter_map(|pool| pool.subnet_id.clone()).collect(),
+            subnet_ids: agent_pools
+                .values()
+                .filter(|pool| is_same_owner(&tags, &pool.tags) && !pool.tags.contains_key(OWN_SUBNET_TAG))
+                .filter_map(|pool| pool.subnet_id.clone())
+                .collect(),
             pod_cidr: network.pod_cidr,
             service_cidr: network.service_cidr,
             authorized_cidrs: access.authorized_ip_ranges.unwrap_or_default().into_iter().map(range).collect(),

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use sha2::{Digest as _, Sha256};
 
 use super::change::{AksChange, ClusterSettings, NewCluster, NewPool, PoolSettings};
-use super::convert::{POOL_TAG, is_same_owner, region};
+use super::convert::{OWN_SUBNET_TAG, POOL_TAG, is_same_owner, region};
 use super::spec::{
     AgentPoolSpec, AksObserved, AksSpec, NetworkDataplane, NetworkPlugin, NetworkPluginMode, NetworkPolicy,
     ObservedAgentPool,
@@ -86,7 +86,7 @@ pub(crate) fn update(
         plan.stage([step(Subject::Cluster, Action::Update, words, change)]);
     }
     let configured: Vec<(&Kept<'_>, Step)> =
-        pools.kept.iter().filter_map(|kept| Some((kept, configure_pool(observed, desired, kept)?))).collect();
+        pools.kept.iter().filter_map(|kept| Some((kept, configure_pool(observed, desired, aks, kept)?))).collect();
     // One system pool must remain at any time: those that become one go before those that stop being one.
     let is_demoted = |kept: &Kept<'_>| kept.found.mode == PoolMode::System && kept.spec.mode == PoolMode::User;
     let (late, early): (Vec<_>, Vec<_>) = configured.into_iter().partition(|(kept, _)| is_demoted(kept));
@@ -329,9 +329,12 @@ fn dns_service_ip(cidr: &str) -> Option<String> {
     }
 }
 
-fn pool_tags(desired: &EnvironmentSpec, name: &PoolName) -> BTreeMap<String, String> {
+fn pool_tags(desired: &EnvironmentSpec, aks: &AksSpec, name: &PoolName) -> BTreeMap<String, String> {
     let mut tags = desired.tags_with_mark();
     tags.insert(POOL_TAG.to_owned(), name.to_string());
+    if aks.agent_pools.get(name).is_some_and(|own| own.subnet_id.is_some()) {
+        tags.insert(OWN_SUBNET_TAG.to_owned(), "true".to_owned());
+    }
     tags
 }
 
@@ -439,7 +442,7 @@ fn cluster_settings(
 }
 
 /// What of a kept pool changes, in one request: of these AKS takes one a minute.
-fn configure_pool(observed: &Observed, desired: &EnvironmentSpec, kept: &Kept<'_>) -> Option<Step> {
+fn configure_pool(observed: &Observed, desired: &EnvironmentSpec, aks: &AksSpec, kept: &Kept<'_>) -> Option<Step> {
     let Kept { pool, spec, name, found } = kept;
     let changed = |differs: bool| differs.then_some(());
     let (size, count) = changed_size(found, spec.size);
@@ -452,7 +455,7 @@ fn configure_pool(observed: &Observed, desired: &EnvironmentSpec, kept: &Kept<'_
         taints: changed(found.taints != spec.taints).map(|()| spec.taints.clone()),
         max_surge: spec.max_surge.filter(|surge| found.max_surge != Some(*surge)),
         drain_timeout: spec.drain_timeout.filter(|timeout| found.drain_timeout != Some(*timeout)),
-        tags: changed_tags(observed, found, &pool_tags(desired, pool)),
+        tags: changed_tags(observed, found, &pool_tags(desired, aks, pool)),
     };
     let mut what = Vec::new();
     if let Some(mode) = settings.mode {
@@ -603,7 +606,7 @@ fn new_pool(
         taints: pool.taints.clone(),
         max_surge: pool.max_surge,
         drain_timeout: pool.drain_timeout,
-        tags: pool_tags(desired, name),
+        tags: pool_tags(desired, aks, name),
     }
 }
 

@@ -419,6 +419,28 @@ fn what_failed_is_asked_for_again() {
 }
 
 #[test]
+fn a_subnet_of_one_pool_is_not_that_of_all() {
+    let subnet = |name: &str| {
+        format!("/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/{name}")
+    };
+    let edit = |spec: &mut EnvironmentSpec, aks: &mut AksSpec| {
+        spec.network.subnet_ids = [subnet("nodes")].into();
+        let apps = PoolSpec { mode: PoolMode::User, ..system(spec).clone() };
+        spec.node_pools.insert(pool("apps"), apps);
+        let own = AgentPoolSpec { subnet_id: Some(subnet("system")), ..AgentPoolSpec::default() };
+        aks.agent_pools.insert(pool("system"), own);
+    };
+    let (mut spec, mut aks) = example();
+    edit(&mut spec, &mut aks);
+    let mut cluster = made(&spec, &aks);
+    assert_eq!(cluster["properties"]["agentPoolProfiles"][1]["vnetSubnetID"], subnet("system"));
+    assert_eq!(observe(cluster.clone()).network.subnet_ids, spec.network.subnet_ids);
+    // Azure tells no case apart.
+    cluster["properties"]["agentPoolProfiles"][0]["vnetSubnetID"] = subnet("nodes").to_uppercase().into();
+    planned_from(cluster, edit, expect![""]);
+}
+
+#[test]
 fn what_was_stopped_is_left_so() {
     let (spec, aks) = example();
     let mut cluster = made(&spec, &aks);
