@@ -69,6 +69,7 @@ pub(super) fn put(
         ["clusters", cluster, "nodePools", name] => put_pool(location, cluster, name, value),
         ["clusters", cluster, "nodePools", pool, "instanceGroupManagers", zone] => {
             let manager: Manager = parse(value)?;
+            node_pool::check_count(manager.target_size.into()).map_err(|error| WorldError(error.message))?;
             let pool = find(location, cluster)?.pools.get_mut(*pool);
             let group = pool.and_then(|pool| pool.groups.get_mut(*zone));
             group.ok_or_else(|| nothing(object))?.target_size = manager.target_size;

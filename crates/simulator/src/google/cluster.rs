@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
-use super::document::{Document, document, fill, label_fingerprint, merge, text, texts};
+use super::document::{Document, document, fill, label_fingerprint, member, merge, text, texts};
 use super::error::ApiError;
 use super::operation::{Change, Effect, Kind};
 use super::world::{Cluster, Lateness, Location, Pool};
@@ -422,7 +422,8 @@ fn patch(location: &Location, name: &str, field: &str, value: Value) -> Result<D
         }
         "desiredMasterAuthorizedNetworksConfig" => {
             changed.insert("masterAuthorizedNetworksConfig".into(), value.clone());
-            changed["controlPlaneEndpointsConfig"]["ipEndpointsConfig"]["authorizedNetworksConfig"] = value;
+            member(&mut changed, "controlPlaneEndpointsConfig")["ipEndpointsConfig"]["authorizedNetworksConfig"] =
+                value;
         }
         "desiredControlPlaneEndpointsConfig" => {
             let networks = value["ipEndpointsConfig"]["authorizedNetworksConfig"].clone();
@@ -431,19 +432,20 @@ fn patch(location: &Location, name: &str, field: &str, value: Value) -> Result<D
             if networks.is_object() {
                 changed.insert("masterAuthorizedNetworksConfig".into(), networks);
             }
-            let public = &changed["controlPlaneEndpointsConfig"]["ipEndpointsConfig"]["enablePublicEndpoint"];
+            let config = member(&mut changed, "controlPlaneEndpointsConfig");
+            let public = &config["ipEndpointsConfig"]["enablePublicEndpoint"];
             let private_only = *public == false;
             set_private_endpoint(&mut changed, private_only);
         }
         "desiredEnablePrivateEndpoint" => {
             let private_only = value == true;
-            changed["controlPlaneEndpointsConfig"]["ipEndpointsConfig"]["enablePublicEndpoint"] =
-                (!private_only).into();
+            let config = member(&mut changed, "controlPlaneEndpointsConfig");
+            config["ipEndpointsConfig"]["enablePublicEndpoint"] = (!private_only).into();
             set_private_endpoint(&mut changed, private_only);
         }
         "desiredDefaultEnablePrivateNodes" => {
-            changed["networkConfig"]["defaultEnablePrivateNodes"] = value.clone();
-            changed["privateClusterConfig"]["enablePrivateNodes"] = value;
+            member(&mut changed, "networkConfig")["defaultEnablePrivateNodes"] = value.clone();
+            member(&mut changed, "privateClusterConfig")["enablePrivateNodes"] = value;
         }
         other => {
             // `desiredAddonsConfig` is `addonsConfig` of the cluster, and so on.
@@ -588,7 +590,7 @@ fn endpoints(doc: &mut Document) {
             "ipEndpointsConfig": { "enabled": true, "enablePublicEndpoint": !private_only },
         }),
     );
-    config["ipEndpointsConfig"]["authorizedNetworksConfig"] = networks.clone();
+    member(&mut config, "ipEndpointsConfig")["authorizedNetworksConfig"] = networks.clone();
     doc.insert("controlPlaneEndpointsConfig".into(), config.into());
     doc.insert("privateClusterConfig".into(), private.into());
     doc.insert("masterAuthorizedNetworksConfig".into(), networks);

@@ -39,6 +39,15 @@ pub(super) fn merge(doc: &mut Document, patch: Document, whole: &[&str]) {
     }
 }
 
+/// A member to be changed; an empty object is put where there is none.
+pub(super) fn member<'d>(doc: &'d mut Document, key: &str) -> &'d mut Value {
+    let member = doc.entry(key).or_insert_with(|| Value::Object(Document::new()));
+    if !member.is_object() {
+        *member = Value::Object(Document::new());
+    }
+    member
+}
+
 /// A member that is text; empty where there is none.
 pub(super) fn text<'d>(doc: &'d Document, key: &str) -> &'d str {
     doc.get(key).and_then(Value::as_str).unwrap_or("")

@@ -370,7 +370,7 @@ pub(super) fn no_service_account(account: &str) -> ApiError {
     ApiError::invalid(format!("Service account \"projects/-/serviceAccounts/{account}\" does not exist."))
 }
 
-fn check_count(count: i64) -> Result<u32, ApiError> {
+pub(super) fn check_count(count: i64) -> Result<u32, ApiError> {
     match u32::try_from(count) {
         Ok(count) if u64::from(count) <= MOST_NODES => Ok(count),
         Ok(_) | Err(_) => {

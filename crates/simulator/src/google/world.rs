@@ -200,8 +200,8 @@ impl Location {
         let labels = doc.get("resourceLabels").cloned().unwrap_or_else(|| json!({}));
         doc.insert("labelFingerprint".into(), label_fingerprint(&labels).into());
         let pools: Vec<Value> = cluster.pools.keys().filter_map(|pool| self.show_pool(name, pool)).collect();
-        let nodes: u32 =
-            cluster.pools.values().flat_map(|pool| pool.groups.values()).map(|group| group.target_size).sum();
+        let groups = cluster.pools.values().flat_map(|pool| pool.groups.values());
+        let nodes: u64 = groups.map(|group| u64::from(group.target_size)).sum();
         if nodes > 0 {
             doc.insert("currentNodeCount".into(), nodes.into());
         }
