@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use multicloud::drain::NoDrainer;
 use multicloud::{Driver, IdempotencyToken, Jitter, Result, VirtualClock};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
@@ -71,6 +72,7 @@ fn run(order: &Order) -> Applied {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
     let backend = Serial::new(cloud.connect(&order.reach), order.bug, desired.mark(), AtOnce(runtime));
     let driver = Driver::new(Arc::new(backend), Arc::new(clock.clone()), Jitter::seeded(1), POLL_INTERVAL);
+    let driver = driver.with_drainer(Arc::new(NoDrainer));
     let token = IdempotencyToken::random();
     let done = clock.run(apply::apply(&driver, &StateFile(&order.state), order.task, &desired, token, TIMEOUT));
     done.expect("nothing is waited for but time and replies")

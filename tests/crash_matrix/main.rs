@@ -7,15 +7,16 @@
 //! A run takes a sample by a fresh seed, which it prints; with `MULTICLOUD_EXHAUSTIVE` set it takes every point.
 //!
 //! ```text
-//! cargo test -p terraform-provider-multicloud --test crash_matrix -- killed::create planted_bug
+//! cargo test -p terraform-provider-multicloud --test crash_matrix -- eks::killed::create planted_bug
 //! cargo test -p terraform-provider-multicloud --test crash_matrix -- --seed 7
-//! cargo test -p terraform-provider-multicloud --test crash_matrix -- --point update:17:reply_lost:kill:prior
+//! cargo test -p terraform-provider-multicloud --test crash_matrix -- --point eks:update:17:reply_lost:kill:prior
 //! ```
 #![expect(clippy::print_stdout, reason = "what was covered is what this program is for")]
 
+mod apply;
 mod checker;
+mod clouds;
 mod driver_process;
-mod environment;
 #[allow(dead_code, unused_imports, unused_macros, reason = "the acceptance tests use all of it")]
 #[path = "../acceptance/harness/mod.rs"]
 mod harness;
@@ -25,6 +26,9 @@ mod planted_bug;
 mod point;
 mod tampering;
 mod terraform;
+#[allow(dead_code, unused_imports, reason = "the acceptance tests use all of it")]
+#[path = "../testbed/mod.rs"]
+mod testbed;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
@@ -37,6 +41,7 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use crate::clouds::CloudName;
 use crate::harness::Cli;
 use crate::matrix::{Reference, Verdict};
 use crate::options::Options;
@@ -76,7 +81,7 @@ const LIFE: [Deed; 3] = [Deed::Create, Deed::Update, Deed::Delete];
 
 /// One entry of the report.
 #[derive(Debug, Clone, Copy)]
-enum Case {
+enum Sort {
     /// The process is killed at every call.
     Killed(Deed),
     /// The process is killed, and killed again while it recovers.
@@ -93,29 +98,41 @@ enum Case {
     Tofu,
 }
 
+/// One entry of the report: what is tried on which cloud.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    cloud: CloudName,
+    sort: Sort,
+}
+
 impl Case {
     fn all() -> Vec<Case> {
-        let mut cases: Vec<Case> = Deed::ALL.map(Case::Killed).to_vec();
-        cases.extend(LIFE.map(Case::KilledTwice));
+        CloudName::ALL.into_iter().flat_map(Case::of_cloud).collect()
+    }
+
+    fn of_cloud(cloud: CloudName) -> Vec<Case> {
+        let mut sorts: Vec<Sort> = Deed::ALL.map(Sort::Killed).to_vec();
+        sorts.extend(LIFE.map(Sort::KilledTwice));
         let blows = [Blow::Drop, Blow::AccessDenied, Blow::InternalError];
-        cases.extend(LIFE.into_iter().flat_map(|deed| blows.map(|blow| Case::Survived(deed, blow))));
-        cases.push(Case::Checker);
-        cases.extend(Bug::ALL.map(Case::Planted));
-        cases.extend([Case::Terraform, Case::Tofu]);
-        cases
+        sorts.extend(LIFE.into_iter().flat_map(|deed| blows.map(|blow| Sort::Survived(deed, blow))));
+        sorts.push(Sort::Checker);
+        sorts.extend(cloud.cloud().bugs().into_iter().map(Sort::Planted));
+        sorts.extend([Sort::Terraform, Sort::Tofu]);
+        sorts.into_iter().map(|sort| Case { cloud, sort }).collect()
     }
 
     fn name(self) -> String {
-        match self {
-            Case::Killed(deed) => format!("killed::{}", deed.as_str()),
-            Case::KilledTwice(deed) => format!("killed_twice::{}", deed.as_str()),
-            Case::Survived(deed, blow) => format!("survived::{}::{}", deed.as_str(), blow.as_str()),
-            Case::Checker => "checker".to_owned(),
-            Case::Planted(bug) => format!("planted_bug::{}", bug.as_str()),
+        let sort = match self.sort {
+            Sort::Killed(deed) => format!("killed::{}", deed.as_str()),
+            Sort::KilledTwice(deed) => format!("killed_twice::{}", deed.as_str()),
+            Sort::Survived(deed, blow) => format!("survived::{}::{}", deed.as_str(), blow.as_str()),
+            Sort::Checker => "checker".to_owned(),
+            Sort::Planted(bug) => format!("planted_bug::{}", bug.as_str()),
             // `cargo xtask test` leaves out what ends so where the command line is missing.
-            Case::Terraform => "killed::terraform".to_owned(),
-            Case::Tofu => "killed::tofu".to_owned(),
-        }
+            Sort::Terraform => "killed::terraform".to_owned(),
+            Sort::Tofu => "killed::tofu".to_owned(),
+        };
+        format!("{}::{sort}", self.cloud.as_str())
     }
 }
 
@@ -148,7 +165,7 @@ fn main() -> ExitCode {
 async fn run(options: &Options) -> Vec<String> {
     let mut references = References::default();
     if let Some(point) = options.point {
-        let reference = matrix::reference(point.deed, options.bug.map_or(Pace::Usual, Bug::pace)).await;
+        let reference = matrix::reference(point.cloud, point.deed, options.bug.map_or(Pace::Usual, Bug::pace)).await;
         let verdict = matrix::strike(&point, options.bug, &reference).await;
         println!("{point}: {}", if verdict.wrong.is_empty() { "nothing is wrong" } else { "FAILED" });
         println!("{}{}", verdict.wrong.join("\n"), matrix::listing(&verdict.requests));
@@ -163,17 +180,18 @@ async fn run(options: &Options) -> Vec<String> {
     let mut failed = Vec::new();
     for case in cases {
         let start = Instant::now();
-        let report = match case {
-            Case::Killed(deed) => killed(options, deed, references.of(deed).await).await,
-            Case::KilledTwice(deed) => killed_twice(options, deed, references.of(deed).await).await,
-            Case::Survived(deed, blow) => survived(options, deed, blow, references.of(deed).await).await,
-            Case::Checker => {
-                let (updated, deleted) = (references.of(Deed::Update).await, references.of(Deed::Delete).await);
-                tampered(&updated, &deleted)
+        let cloud = case.cloud;
+        let report = match case.sort {
+            Sort::Killed(deed) => killed(options, cloud, deed, references.of(cloud, deed).await).await,
+            Sort::KilledTwice(deed) => killed_twice(options, cloud, deed, references.of(cloud, deed).await).await,
+            Sort::Survived(deed, blow) => survived(options, cloud, deed, blow, references.of(cloud, deed).await).await,
+            Sort::Checker => {
+                let updated = references.of(cloud, Deed::Update).await;
+                tampered(cloud, &updated, &*references.of(cloud, Deed::Delete).await)
             }
-            Case::Planted(bug) => planted(options, bug).await,
-            Case::Terraform => commanded(options, &Cli::terraform(), SAMPLE_TERRAFORM, EACH_TERRAFORM).await,
-            Case::Tofu => commanded(options, &Cli::tofu(), SAMPLE_TOFU, EACH_TOFU).await,
+            Sort::Planted(bug) => planted(options, cloud, bug).await,
+            Sort::Terraform => commanded(options, cloud, &Cli::terraform(), SAMPLE_TERRAFORM, EACH_TERRAFORM).await,
+            Sort::Tofu => commanded(options, cloud, &Cli::tofu(), SAMPLE_TOFU, EACH_TOFU).await,
         };
         let verdict = if report.failed { "FAILED" } else { "ok" };
         println!("{}: {} in {:.0?}: {verdict}", case.name(), report.figures, start.elapsed());
@@ -192,25 +210,27 @@ struct Report {
 
 /// Deeds that nothing befalls, each done once.
 #[derive(Default)]
-struct References(BTreeMap<Deed, Arc<Reference>>);
+struct References(BTreeMap<(CloudName, Deed), Arc<Reference>>);
 
 impl References {
-    async fn of(&mut self, deed: Deed) -> Arc<Reference> {
-        match self.0.entry(deed) {
+    async fn of(&mut self, cloud: CloudName, deed: Deed) -> Arc<Reference> {
+        match self.0.entry((cloud, deed)) {
             Entry::Occupied(done) => Arc::clone(done.get()),
-            Entry::Vacant(undone) => Arc::clone(undone.insert(Arc::new(matrix::reference(deed, Pace::Usual).await))),
+            Entry::Vacant(undone) => {
+                Arc::clone(undone.insert(Arc::new(matrix::reference(cloud, deed, Pace::Usual).await)))
+            }
         }
     }
 }
 
 /// Kills at the points of a deed, and recovers from what was saved before it; in an exhaustive run, also from the last
 /// checkpoint.
-async fn killed(options: &Options, deed: Deed, reference: Arc<Reference>) -> Report {
+async fn killed(options: &Options, cloud: CloudName, deed: Deed, reference: Arc<Reference>) -> Report {
     let calls = checker::calls(&reference.requests);
-    let points = Point::all(deed, calls, Blow::Kill, Memory::Prior);
+    let points = Point::all(cloud, deed, calls, Blow::Kill, Memory::Prior);
     let total = points.len();
     let (chosen, others) = if options.exhaustive {
-        (points, Point::all(deed, calls, Blow::Kill, Memory::Checkpoint))
+        (points, Point::all(cloud, deed, calls, Blow::Kill, Memory::Checkpoint))
     } else {
         let mut drawn = drawn(options, points, SAMPLE);
         let others = drawn.split_off(drawn.len() / 2);
@@ -228,10 +248,11 @@ async fn killed(options: &Options, deed: Deed, reference: Arc<Reference>) -> Rep
     Report { figures, failed: prior.failed() || checkpoint.failed() || (options.exhaustive && covered < total) }
 }
 
-async fn killed_twice(options: &Options, deed: Deed, reference: Arc<Reference>) -> Report {
+async fn killed_twice(options: &Options, cloud: CloudName, deed: Deed, reference: Arc<Reference>) -> Report {
     let calls = checker::calls(&reference.requests);
     let mut draw = Draw(options.seed);
-    let points = Memory::ALL.into_iter().flat_map(|memory| Point::all(deed, calls, Blow::Kill, memory)).collect();
+    let points =
+        Memory::ALL.into_iter().flat_map(|memory| Point::all(cloud, deed, calls, Blow::Kill, memory)).collect();
     let mut points = draw.shuffled(points);
     points.truncate(if options.exhaustive { PAIRS } else { SMALL_SAMPLE });
     points.iter_mut().for_each(|point: &mut Point| point.again = Some(draw.number(calls / RECOVERY_PART)));
@@ -241,9 +262,9 @@ async fn killed_twice(options: &Options, deed: Deed, reference: Arc<Reference>) 
     Report { figures, failed: struck.failed() || twice == 0 }
 }
 
-async fn survived(options: &Options, deed: Deed, blow: Blow, reference: Arc<Reference>) -> Report {
+async fn survived(options: &Options, cloud: CloudName, deed: Deed, blow: Blow, reference: Arc<Reference>) -> Report {
     let calls = checker::calls(&reference.requests);
-    let points = Point::all(deed, calls, blow, Memory::Prior);
+    let points = Point::all(cloud, deed, calls, blow, Memory::Prior);
     let total = points.len();
     let chosen = if options.exhaustive { points } else { drawn(options, points, SMALL_SAMPLE) };
     let struck = strike_all(chosen, None, &reference).await;
@@ -251,13 +272,11 @@ async fn survived(options: &Options, deed: Deed, blow: Blow, reference: Arc<Refe
 }
 
 /// Shows evidence to the checker in which one thing is not as it was.
-fn tampered(updated: &Reference, deleted: &Reference) -> Report {
-    let missed: Vec<&str> = tampering::ALL
-        .iter()
-        .filter(|tampering| !tampering.is_told(updated, deleted))
-        .map(|tampering| tampering.rule)
-        .collect();
-    let all = tampering::ALL.len();
+fn tampered(cloud: CloudName, updated: &Reference, deleted: &Reference) -> Report {
+    let all: Vec<_> = tampering::all(cloud.cloud().dialect());
+    let missed: Vec<&str> =
+        all.iter().filter(|tampering| !tampering.is_told(cloud, updated, deleted)).map(|it| it.rule).collect();
+    let all = all.len();
     let figures = match missed[..] {
         [] => format!("told {all} of {all} tamperings"),
         _ => format!("did not tell {} of {all}: {}", missed.len(), missed.join(", ")),
@@ -266,10 +285,10 @@ fn tampered(updated: &Reference, deleted: &Reference) -> Report {
 }
 
 /// Strikes where the bug shows until it is caught.
-async fn planted(options: &Options, bug: Bug) -> Report {
+async fn planted(options: &Options, cloud: CloudName, bug: Bug) -> Report {
     let (deed, blow) = bug.shows_at();
-    let reference = matrix::reference(deed, bug.pace()).await;
-    let points = Point::all(deed, checker::calls(&reference.requests), blow, Memory::Prior);
+    let reference = matrix::reference(cloud, deed, bug.pace()).await;
+    let points = Point::all(cloud, deed, checker::calls(&reference.requests), blow, Memory::Prior);
     let points = Draw(options.seed).shuffled(points);
     let total = points.len();
     for (index, point) in points.iter().enumerate() {
@@ -288,16 +307,16 @@ async fn planted(options: &Options, bug: Bug) -> Report {
 }
 
 /// Kills the provider under a command line.
-async fn commanded(options: &Options, cli: &Cli, sample: usize, each: usize) -> Report {
+async fn commanded(options: &Options, cloud: CloudName, cli: &Cli, sample: usize, each: usize) -> Report {
     let cli = Arc::new(cli.clone());
     let mut draw = Draw(options.seed);
     let (mut total, mut points) = (0, Vec::new());
     let mut references = BTreeMap::new();
     for deed in LIFE {
         let with = Arc::clone(&cli);
-        let done = blocking(move |runtime| terraform::reference(deed, &with, runtime)).await;
+        let done = blocking(move |runtime| terraform::reference(cloud, deed, &with, runtime)).await;
         let done = done.expect("the deed ends when nothing befalls it");
-        let of_deed = Point::all(deed, checker::calls(&done.requests), Blow::Kill, Memory::Prior);
+        let of_deed = Point::all(cloud, deed, checker::calls(&done.requests), Blow::Kill, Memory::Prior);
         total += of_deed.len();
         let share = of_deed.len().div_ceil(each);
         points.extend(draw.shuffled(of_deed).into_iter().take(if options.exhaustive { share } else { usize::MAX }));

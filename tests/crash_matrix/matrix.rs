@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use crate::apply::{End, Task};
 use crate::checker::{self, Evidence};
-use crate::driver_process::{ARGUMENT, End, Order, Task};
+use crate::clouds::CloudName;
+use crate::driver_process::{ARGUMENT, Order};
 use crate::planted_bug::Bug;
 use crate::point::{Blow, Deed, Memory, Point};
 use crate::world::{Pace, World, foreign};
@@ -37,18 +39,24 @@ pub(crate) struct Reference {
 impl Deed {
     fn task(self) -> Task {
         match self {
-            Deed::Create | Deed::CreateOverMarked | Deed::CreateOverUnmarked => Task::Create,
-            Deed::Update => Task::Update,
+            Deed::Create | Deed::CreateOverMarked | Deed::CreateOverUnmarked | Deed::Update => Task::Apply,
             Deed::Delete => Task::Delete,
         }
     }
 
-    /// What shows that nothing is left to do; after a deletion or a refusal, the world alone does.
-    fn plan(self) -> Option<Task> {
+    /// Whether the environment is wanted as it is wanted later.
+    fn is_updated(self) -> bool {
         match self {
-            Deed::Create => Some(Task::PlanCreated),
-            Deed::Update => Some(Task::PlanUpdated),
-            Deed::Delete | Deed::CreateOverMarked | Deed::CreateOverUnmarked => None,
+            Deed::Create | Deed::CreateOverMarked | Deed::CreateOverUnmarked | Deed::Delete => false,
+            Deed::Update => true,
+        }
+    }
+
+    /// Whether an empty plan shows that nothing is left to do; after a deletion or a refusal, the world alone does.
+    fn has_plan(self) -> bool {
+        match self {
+            Deed::Create | Deed::Update => true,
+            Deed::Delete | Deed::CreateOverMarked | Deed::CreateOverUnmarked => false,
         }
     }
 
@@ -60,6 +68,7 @@ impl Deed {
 
 /// A cloud with a deed about to be done in it.
 struct Stage {
+    cloud: CloudName,
     deed: Deed,
     world: World,
     folder: TempDir,
@@ -77,13 +86,13 @@ struct Exit {
 }
 
 impl Stage {
-    async fn set(deed: Deed, pace: Pace) -> Stage {
-        let world = World::start(deed, pace).await;
+    async fn set(cloud: CloudName, deed: Deed, pace: Pace) -> Stage {
+        let world = World::start(cloud, deed, pace).await;
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let mut stage = Stage { deed, world, folder, before: Value::Null, seen: 0 };
+        let mut stage = Stage { cloud, deed, world, folder, before: Value::Null, seen: 0 };
         match deed {
             Deed::Update | Deed::Delete => {
-                let exit = stage.run(Task::Create, None).await;
+                let exit = stage.run_as(Task::Apply, false, None).await;
                 assert_eq!(exit.end, Some(End::Done), "the environment cannot be made: {}", exit.said);
             }
             Deed::Create | Deed::CreateOverMarked | Deed::CreateOverUnmarked => {}
@@ -120,14 +129,9 @@ impl Stage {
         }
     }
 
-    fn start(&self, task: Task, bug: Option<Bug>) -> Child {
-        let order = Order {
-            task,
-            bug,
-            eks: self.world.url("eks").to_owned(),
-            sts: self.world.url("sts").to_owned(),
-            state: self.state(),
-        };
+    fn start(&self, task: Task, updated: bool, bug: Option<Bug>) -> Child {
+        let (cloud, reach, state) = (self.cloud, self.world.reach(), self.state());
+        let order = Order { cloud, task, updated, bug, reach, state };
         let order = serde_json::to_string(&order).expect("an order is plain data");
         let program = std::env::current_exe().expect("this program has a path");
         let mut command = Command::new(program);
@@ -137,13 +141,18 @@ impl Stage {
         command.spawn().expect("this program can be started again")
     }
 
+    /// Runs a task of the deed to its end.
     async fn run(&self, task: Task, bug: Option<Bug>) -> Exit {
-        ended(self.start(task, bug)).await
+        self.run_as(task, self.deed.is_updated(), bug).await
+    }
+
+    async fn run_as(&self, task: Task, updated: bool, bug: Option<Bug>) -> Exit {
+        ended(self.start(task, updated, bug)).await
     }
 
     /// Runs the deed until that call is struck, and kills the process there. Gives the exit of a process that ended before.
     async fn run_and_kill(&self, seq: u64, bug: Option<Bug>) -> Option<Exit> {
-        let mut child = self.start(self.deed.task(), bug);
+        let mut child = self.start(self.deed.task(), self.deed.is_updated(), bug);
         let struck = self.world.running.wait_for(|entry| entry.seq == seq && entry.fault.is_some());
         let exit = async {
             // Its words are few: they fit into the pipe until it has ended.
@@ -181,23 +190,24 @@ async fn ended(child: Child) -> Exit {
 }
 
 /// Does a deed that nothing befalls.
-pub(crate) async fn reference(deed: Deed, pace: Pace) -> Reference {
-    let stage = Stage::set(deed, pace).await;
+pub(crate) async fn reference(cloud: CloudName, deed: Deed, pace: Pace) -> Reference {
+    let stage = Stage::set(cloud, deed, pace).await;
     let exit = stage.run(deed.task(), None).await;
     assert_eq!(exit.end, Some(deed.end()), "{} fails without any fault: {}", deed.as_str(), exit.said);
     let (requests, world) = (stage.world.requests(stage.seen), stage.world.clusters());
     let reference = Reference { before: stage.before.clone(), requests, world };
     let evidence = Evidence {
+        dialect: cloud.cloud().dialect(),
         reference: &reference.requests,
         reference_world: &reference.world,
         requests: &reference.requests,
         before: &stage.before,
         after: &reference.world,
-        foreign: &foreign(deed),
+        foreign: &foreign(cloud, deed),
     };
     assert_eq!(checker::judge(&evidence), [""; 0], "{} without any fault", deed.as_str());
-    if let Some(plan) = deed.plan() {
-        let exit = stage.run(plan, None).await;
+    if deed.has_plan() {
+        let exit = stage.run(Task::Plan, None).await;
         assert_eq!(exit.end, Some(End::Done), "{} leaves something to do: {}", deed.as_str(), exit.said);
     }
     reference
@@ -225,8 +235,8 @@ impl Verdict {
 
 /// Strikes at a point, recovers, and judges.
 pub(crate) async fn strike(point: &Point, bug: Option<Bug>, reference: &Reference) -> Verdict {
-    let deed = point.deed;
-    let stage = Stage::set(deed, bug.map_or(Pace::Usual, Bug::pace)).await;
+    let (cloud, deed) = (point.cloud, point.deed);
+    let stage = Stage::set(cloud, deed, bug.map_or(Pace::Usual, Bug::pace)).await;
     let mut wrong = Vec::new();
     let call = stage.seen + point.call;
     stage.plan_fault(call, point);
@@ -270,20 +280,21 @@ pub(crate) async fn strike(point: &Point, bug: Option<Bug>, reference: &Referenc
     let (requests, after) = (stage.world.requests(stage.seen), stage.world.clusters());
     // A second fault that was not reached still waits, and would strike the plan; what there is, is judged all the same.
     let is_waiting = call_again.is_some_and(|call| stage.world.seen() < call);
-    if let Some(plan) = deed.plan().filter(|_| !is_waiting) {
-        let exit = stage.run(plan, None).await;
+    if deed.has_plan() && !is_waiting {
+        let exit = stage.run(Task::Plan, None).await;
         if exit.end != Some(End::Done) {
             wrong.push(format!("the plan is not empty: {}", exit.said.trim()));
         }
     }
     let fault = format!("{}/{}", point.moment.as_str(), point.blow.fault());
     wrong.extend(checker::judge(&Evidence {
+        dialect: cloud.cloud().dialect(),
         reference: &reference.requests,
         reference_world: &reference.world,
         requests: &requests,
         before: &stage.before,
         after: &after,
-        foreign: &foreign(deed),
+        foreign: &foreign(cloud, deed),
     }));
     let is_covered = checker::was_struck(&requests, call, &fault);
     let is_covered_again = call_again.is_some_and(|call| checker::was_struck(&requests, call, &fault));

@@ -1,18 +1,18 @@
-//! The backend as the driver process has it: each call brought to its end before anything else happens, so that virtual
-//! time stands still meanwhile; and, on demand, with a bug that the checker must catch.
+//! The backend as a driver under virtual time has it: each call carried by a [`Line`], one after the other; and, on demand,
+//! with a bug that the checker must catch.
 
+use std::fmt::Debug;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use multicloud::backend::Backend;
-use multicloud::eks::Eks;
 use multicloud::environment::{EnvironmentSpec, Mark, Observed, Status};
 use multicloud::{
     Action, EnvironmentId, ErrorKind, IdempotencyToken, Layer, Operation, Progress, Result, Step, Subject,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::runtime::Runtime;
 
 use crate::point::{Blow, Deed};
 use crate::world::Pace;
@@ -41,9 +41,12 @@ pub(crate) enum Bug {
     Babbles,
     /// Deletion ends with the cluster's pools.
     LeavesCluster,
+    /// When the cloud says when to come back, nobody listens. Shows in runs with faults only.
+    IgnoresRetryAfter,
 }
 
 impl Bug {
+    /// Those that a kill or a single refusal brings to light.
     pub(crate) const ALL: [Bug; 10] = [
         Bug::NoMark,
         Bug::UnmarkedPools,
@@ -69,6 +72,7 @@ impl Bug {
             Bug::IgnoresRunning => "ignores_running",
             Bug::Babbles => "babbles",
             Bug::LeavesCluster => "leaves_cluster",
+            Bug::IgnoresRetryAfter => "ignores_retry_after",
         }
     }
 
@@ -76,7 +80,7 @@ impl Bug {
     pub(crate) fn shows_at(self) -> (Deed, Blow) {
         match self {
             Bug::NoMark | Bug::UnmarkedPools | Bug::HalfMadeIsGone | Bug::IgnoresRunning => (Deed::Create, Blow::Kill),
-            Bug::BlindResend => (Deed::Create, Blow::Drop),
+            Bug::BlindResend | Bug::IgnoresRetryAfter => (Deed::Create, Blow::Drop),
             Bug::RefusalIsGone => (Deed::Delete, Blow::AccessDenied),
             Bug::AdoptsAnything => (Deed::CreateOverMarked, Blow::Kill),
             Bug::NoOrder | Bug::LeavesCluster => (Deed::Delete, Blow::Kill),
@@ -96,30 +100,31 @@ impl FromStr for Bug {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Bug, String> {
-        let found = Bug::ALL.into_iter().find(|bug| bug.as_str() == text);
+        let all = Bug::ALL.into_iter().chain([Bug::IgnoresRetryAfter]);
+        let found = all.into_iter().find(|bug| bug.as_str() == text);
         found.ok_or_else(|| format!("{text:?} is none of {}", Bug::ALL.map(Bug::as_str).join(", ")))
     }
 }
 
-/// EKS, one call after the other.
+/// How a call gets to the cloud and back.
+pub(crate) trait Line: Debug + Send + Sync {
+    /// Carries one call to its end before another one.
+    fn carry<T: Send>(&self, call: impl Future<Output = Result<T>> + Send) -> impl Future<Output = Result<T>> + Send;
+}
+
+/// A backend, one call after the other.
 #[derive(Debug)]
-pub(crate) struct Serial {
-    inner: Eks,
+pub(crate) struct Serial<L> {
+    inner: Arc<dyn Backend>,
     bug: Option<Bug>,
     /// Of the environment that is worked on, for the bug that sees it everywhere.
     mark: Mark,
-    runtime: Runtime,
+    line: L,
 }
 
-impl Serial {
-    pub(crate) fn new(inner: Eks, bug: Option<Bug>, mark: Mark) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-        Self { inner, bug, mark, runtime }
-    }
-
-    /// The driver polls on a thread of its own, outside of any runtime, so that blocking it is allowed.
-    fn finish<T>(&self, call: impl Future<Output = T>) -> T {
-        self.runtime.block_on(call)
+impl<L: Line> Serial<L> {
+    pub(crate) fn new(inner: Arc<dyn Backend>, bug: Option<Bug>, mark: Mark, line: L) -> Self {
+        Self { inner, bug, mark, line }
     }
 
     fn has(&self, bug: Bug) -> bool {
@@ -147,24 +152,38 @@ impl Serial {
         Ok(observed)
     }
 
-    fn sent(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
-        let send = |step: &Step| self.finish(self.inner.begin(id, step, token));
+    async fn sent(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
         let creates = |subject: bool| step.action == Action::Create && subject;
         let (of_cluster, of_pool) = (step.subject == Subject::Cluster, matches!(step.subject, Subject::NodePool(_)));
         if self.has(Bug::NoMark) && creates(of_cluster) || self.has(Bug::UnmarkedPools) && creates(of_pool) {
-            return send(&without_tags(step));
+            return self.send(id, &without_tags(step), token).await;
         }
-        let mut sent = send(step);
+        let mut sent = self.send(id, step, token).await;
         if self.has(Bug::BlindResend) && sent.as_ref().is_err_and(|error| error.kind == ErrorKind::Ambiguous) {
-            sent = send(step);
+            sent = self.send(id, step, token).await;
         }
         if self.has(Bug::Babbles) && step.action == Action::Update {
             for _ in 0..4 {
                 // What became of the first is what counts.
-                let _ = send(step);
+                let _ = self.send(id, step, token).await;
             }
         }
         sent
+    }
+
+    async fn send(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
+        self.carry(self.inner.begin(id, step, token)).await
+    }
+
+    async fn carry<T: Send>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let mut answer = self.line.carry(call).await;
+        if let Err(error) = &mut answer
+            && self.has(Bug::IgnoresRetryAfter)
+            && let ErrorKind::Throttled { retry_after } | ErrorKind::Unavailable { retry_after } = &mut error.kind
+        {
+            *retry_after = None;
+        }
+        answer
     }
 
     fn planned(&self, mut steps: Vec<Step>, deletes: bool) -> Vec<Step> {
@@ -199,13 +218,13 @@ fn clear_tags(value: &mut Value) {
 }
 
 #[async_trait]
-impl Layer for Serial {
+impl<L: Line> Layer for Serial<L> {
     fn inner(&self) -> &dyn Backend {
-        &self.inner
+        self.inner.as_ref()
     }
 
     async fn around<T: Send>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        self.finish(call)
+        self.carry(call).await
     }
 
     fn plan(&self, observed: Option<&Observed>, desired: Option<&EnvironmentSpec>) -> Result<Vec<Step>> {
@@ -213,24 +232,24 @@ impl Layer for Serial {
     }
 
     async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
-        self.seen(self.finish(self.inner.read(id)))
+        self.seen(self.carry(self.inner.read(id)).await)
     }
 
     async fn begin(&self, id: &EnvironmentId, step: &Step, token: &IdempotencyToken) -> Result<Operation> {
-        self.sent(id, step, token)
+        self.sent(id, step, token).await
     }
 
     async fn poll(&self, operation: &Operation) -> Result<Progress> {
         if self.has(Bug::IgnoresRunning) {
             return Ok(Progress::Done);
         }
-        self.finish(self.inner.poll(operation))
+        self.carry(self.inner.poll(operation)).await
     }
 
     async fn find_running(&self, id: &EnvironmentId) -> Result<Vec<Operation>> {
         if self.has(Bug::IgnoresRunning) {
             return Ok(Vec::new());
         }
-        self.finish(self.inner.find_running(id))
+        self.carry(self.inner.find_running(id)).await
     }
 }

@@ -1,7 +1,9 @@
-//! A point of the matrix: what is being done, at which API call, at which moment of it, and what happens there.
+//! A point of the matrix: on which cloud, what is being done, at which API call, at which moment of it, and what happens there.
 
 use std::fmt;
 use std::str::FromStr;
+
+use crate::clouds::CloudName;
 
 /// What is being done when it happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,10 +127,11 @@ impl Memory {
     }
 }
 
-/// One point. Prints and parses as `update:17:reply_lost:kill:prior`, and `:9` after it kills again at the ninth call of
+/// One point. Prints and parses as `eks:update:17:reply_lost:kill:prior`, and `:9` after it kills again at the ninth call of
 /// the recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Point {
+    pub(crate) cloud: CloudName,
     pub(crate) deed: Deed,
     /// The number of the call within the deed, from 1.
     pub(crate) call: u64,
@@ -141,9 +144,9 @@ pub(crate) struct Point {
 
 impl Point {
     /// Every point of a deed of that many calls.
-    pub(crate) fn all(deed: Deed, calls: u64, blow: Blow, memory: Memory) -> Vec<Point> {
+    pub(crate) fn all(cloud: CloudName, deed: Deed, calls: u64, blow: Blow, memory: Memory) -> Vec<Point> {
         let of_call = |call| {
-            let at = move |moment: &Moment| Point { deed, call, moment: *moment, blow, memory, again: None };
+            let at = move |moment: &Moment| Point { cloud, deed, call, moment: *moment, blow, memory, again: None };
             blow.moments().iter().map(at)
         };
         (1..=calls).flat_map(of_call).collect()
@@ -152,8 +155,9 @@ impl Point {
 
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Point { deed, call, moment, blow, memory, again } = self;
-        write!(f, "{}:{call}:{}:{}:{}", deed.as_str(), moment.as_str(), blow.as_str(), memory.as_str())?;
+        let Point { cloud, deed, call, moment, blow, memory, again } = self;
+        let cloud = cloud.as_str();
+        write!(f, "{cloud}:{}:{call}:{}:{}:{}", deed.as_str(), moment.as_str(), blow.as_str(), memory.as_str())?;
         match again {
             Some(call) => write!(f, ":{call}"),
             None => Ok(()),
@@ -168,15 +172,16 @@ impl FromStr for Point {
         let read = || {
             let mut parts = text.split(':');
             let mut next = || parts.next();
+            let cloud = next()?.parse().ok()?;
             let deed = find(&Deed::ALL, Deed::as_str, next()?)?;
             let call = next()?.parse().ok()?;
             let moment = find(&Moment::ALL, Moment::as_str, next()?)?;
             let blow = find(&Blow::ALL, Blow::as_str, next()?)?;
             let memory = find(&Memory::ALL, Memory::as_str, next()?)?;
             let again = next().map(str::parse).transpose().ok()?;
-            next().is_none().then_some(Point { deed, call, moment, blow, memory, again })
+            next().is_none().then_some(Point { cloud, deed, call, moment, blow, memory, again })
         };
-        read().ok_or_else(|| format!("{text:?} is no point, such as update:17:reply_lost:kill:prior"))
+        read().ok_or_else(|| format!("{text:?} is no point, such as eks:update:17:reply_lost:kill:prior"))
     }
 }
 
@@ -189,7 +194,7 @@ fn find<T: Copy>(all: &[T], name: fn(T) -> &'static str, text: &str) -> Option<T
 pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -8,19 +8,18 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use crate::checker::{self, Evidence};
+use crate::clouds::{CloudName, OURS, OWNER};
 use crate::harness::{Cli, Outcome, Running, Workspace, send};
 use crate::matrix::{NOT_COVERED, RECOVERIES, Reference, Verdict};
 use crate::point::{Deed, Point};
-use crate::world::{ACCOUNT, OURS, OWNER, Pace, REGION, SUBNETS, World, foreign};
+use crate::world::{Pace, World, foreign};
 
 /// How long to wait for the blow before looking whether the command line has ended without it.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Polls cost nothing: a request moves the simulated clock by a minute.
-const POLL_INTERVAL: &str = "5ms";
-
 /// A workspace and a cloud with a deed about to be done.
 struct Stage<'a> {
+    cloud: CloudName,
     deed: Deed,
     world: World,
     workspace: Workspace,
@@ -30,23 +29,23 @@ struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    fn set(deed: Deed, cli: &Cli, runtime: &'a Handle) -> Stage<'a> {
-        let world = runtime.block_on(World::start(deed, Pace::Usual));
+    fn set(cloud: CloudName, deed: Deed, cli: &Cli, runtime: &'a Handle) -> Stage<'a> {
+        let world = runtime.block_on(World::start(cloud, deed, Pace::Usual));
         let workspace = Workspace::new(cli);
-        let mut stage = Stage { deed, world, workspace, runtime, before: Value::Null, seen: 0 };
+        let mut stage = Stage { cloud, deed, world, workspace, runtime, before: Value::Null, seen: 0 };
         match deed {
             Deed::Update | Deed::Delete => {
-                stage.write(CREATED);
+                stage.write(cloud.cloud().created_hcl());
                 stage.workspace.apply().succeeds();
             }
             Deed::Create | Deed::CreateOverMarked | Deed::CreateOverUnmarked => {}
         }
         if deed == Deed::Update {
             stage.world.intrude();
-            stage.write(UPDATED);
+            stage.write(cloud.cloud().updated_hcl());
         }
         if deed == Deed::Create {
-            stage.write(CREATED);
+            stage.write(cloud.cloud().created_hcl());
         }
         stage.before = stage.world.clusters();
         stage.seen = stage.world.seen();
@@ -54,8 +53,8 @@ impl<'a> Stage<'a> {
     }
 
     fn write(&self, environment: &str) {
-        let (eks, sts) = (self.world.url("eks"), self.world.url("sts"));
-        let [first, second] = SUBNETS;
+        let cloud = self.cloud.cloud();
+        let (provider, region) = (cloud.provider_hcl(&self.world.reach()), cloud.region());
         let text = format!(
             r#"terraform {{
   required_providers {{
@@ -65,18 +64,13 @@ impl<'a> Stage<'a> {
 
 provider "multicloud" {{
   owner = "{OWNER}"
-  aws = {{ region = "{REGION}", endpoint = "{eks}", sts_endpoint = "{sts}", poll_interval = "{POLL_INTERVAL}" }}
-}}
-
-locals {{
-  subnets = ["{first}", "{second}"]
-  account = "{ACCOUNT}"
+  {provider}
 }}
 
 resource "multicloud_environment" "ours" {{
   name                = "{OURS}"
   role                = "workload"
-  region              = "{REGION}"
+  region              = "{region}"
   deletion_protection = false
 {environment}}}
 "#
@@ -112,8 +106,8 @@ resource "multicloud_environment" "ours" {{
 }
 
 /// Does a deed that nothing befalls.
-pub(crate) fn reference(deed: Deed, cli: &Cli, runtime: &Handle) -> Reference {
-    let stage = Stage::set(deed, cli, runtime);
+pub(crate) fn reference(cloud: CloudName, deed: Deed, cli: &Cli, runtime: &Handle) -> Reference {
+    let stage = Stage::set(cloud, deed, cli, runtime);
     stage.start().finish().succeeds();
     let (requests, world) = (stage.world.requests(stage.seen), stage.world.clusters());
     Reference { before: stage.before, requests, world }
@@ -121,8 +115,8 @@ pub(crate) fn reference(deed: Deed, cli: &Cli, runtime: &Handle) -> Reference {
 
 /// Strikes at a point, runs the command line again, and judges.
 pub(crate) fn strike(point: &Point, cli: &Cli, reference: &Reference, runtime: &Handle) -> Verdict {
-    let deed = point.deed;
-    let stage = Stage::set(deed, cli, runtime);
+    let (cloud, deed) = (point.cloud, point.deed);
+    let stage = Stage::set(cloud, deed, cli, runtime);
     let mut wrong = Vec::new();
     let call = stage.seen + point.call;
     let fault = point.blow.fault();
@@ -168,60 +162,13 @@ pub(crate) fn strike(point: &Point, cli: &Cli, reference: &Reference, runtime: &
         }
     }
     wrong.extend(checker::judge(&Evidence {
+        dialect: cloud.cloud().dialect(),
         reference: &reference.requests,
         reference_world: &reference.world,
         requests: &requests,
         before: &stage.before,
         after: &after,
-        foreign: &foreign(deed),
+        foreign: &foreign(cloud, deed),
     }));
     Verdict { is_covered, is_covered_again: false, wrong, requests }
 }
-
-/// As `environment::created`.
-const CREATED: &str = r#"  kubernetes = { version = "1.31" }
-  node_pools = {
-    system = { machine_type = "t3.large", count = 2, mode = "system" }
-    apps   = { machine_type = "m7i.xlarge", count = 1 }
-  }
-  network = { subnet_ids = local.subnets }
-  tags    = { team = "platform" }
-  eks = {
-    role_arn      = "arn:aws:iam::${local.account}:role/eks-cluster"
-    node_role_arn = "arn:aws:iam::${local.account}:role/eks-node"
-    addons        = { coredns = {} }
-    access_entries = {
-      "arn:aws:iam::${local.account}:role/admin" = {
-        policies = { "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy" = {} }
-      }
-    }
-  }
-"#;
-
-/// As `environment::updated`.
-const UPDATED: &str = r#"  kubernetes = { version = "1.33" }
-  node_pools = {
-    system = {
-      machine_type = "t3.large"
-      count        = 3
-      mode         = "system"
-      labels       = { tier = "base" }
-      taints       = [{ key = "CriticalAddonsOnly", value = "true", effect = "PreferNoSchedule" }]
-    }
-    batch = { machine_type = "m7i.xlarge", count = 2 }
-  }
-  network = { subnet_ids = local.subnets, authorized_cidrs = ["203.0.113.0/24"] }
-  tags    = { team = "runtime", cost-center = "1234" }
-  eks = {
-    role_arn       = "arn:aws:iam::${local.account}:role/eks-cluster"
-    node_role_arn  = "arn:aws:iam::${local.account}:role/eks-node"
-    private_access = true
-    log_types      = ["api", "audit"]
-    addons         = { coredns = { configuration_values = jsonencode({ replicaCount = 3 }) } }
-    access_entries = {
-      "arn:aws:iam::${local.account}:role/admin" = {
-        policies = { "arn:aws:eks::aws:cluster-access-policy/AmazonEKSEditPolicy" = {} }
-      }
-    }
-  }
-"#;

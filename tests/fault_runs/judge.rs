@@ -1,0 +1,121 @@
+//! What a run that met many faults is judged by, besides the crash matrix's rules: each process looks before it writes, comes
+//! back when it is told to, and asks no more than it must. What the cloud refuses by itself may be what a late read has led
+//! to, and is no fault here.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::checker::{
+    BUDGET, Dialect, Evidence, blind_resends, cluster, differences, duplicates, foreign_writes, line, order, text,
+};
+
+/// A few more than that are none too many for the shortest runs, of which three times is less than one look and one retry.
+const BUDGET_LEAST: usize = 30;
+
+/// What is known of a run besides, that met many faults.
+pub(crate) struct Course<'a> {
+    /// The number of the last request before each process that worked on it.
+    pub(crate) processes: &'a [u64],
+    /// In milliseconds: how long waits between two looks are.
+    pub(crate) poll_interval: i64,
+    /// In milliseconds: how long a request may take when nothing befalls it.
+    pub(crate) latency: i64,
+}
+
+/// What is wrong, in words that begin with the rule that was broken.
+pub(crate) fn judge(evidence: &Evidence<'_>, course: &Course<'_>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    duplicates(evidence, &mut wrong);
+    differences(evidence, &mut wrong);
+    foreign_writes(evidence, &mut wrong);
+    blind_resends(evidence, &mut wrong);
+    order(evidence, &mut wrong);
+    unseen_writes(evidence, course, &mut wrong);
+    early_requests(evidence, course, &mut wrong);
+    let usual = unwaited(evidence.dialect, evidence.reference, course);
+    let found = unwaited(evidence.dialect, evidence.requests, course);
+    if found > (BUDGET * usual).max(BUDGET_LEAST) {
+        wrong.push(format!("budget: {found} requests that are no polls where {usual} do"));
+    }
+    wrong
+}
+
+/// Every process looks at a cluster before it changes anything of it: whose it is, and whether it is the one that is meant.
+fn unseen_writes(evidence: &Evidence<'_>, course: &Course<'_>, wrong: &mut Vec<String>) {
+    let dialect = evidence.dialect;
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let mut processes = course.processes.iter().peekable();
+    for request in evidence.requests {
+        while processes.next_if(|last| request["seq"].as_u64() > Some(**last)).is_some() {
+            seen.clear();
+        }
+        let Some(object) = dialect.object(request) else { continue };
+        let cluster = cluster(&object).to_owned();
+        if !dialect.is_write(request) {
+            if request["fault"].is_null() && matches!(request["status"].as_u64(), Some(200..=299 | 404)) {
+                seen.insert(cluster);
+            }
+        } else if !seen.contains(&cluster) {
+            wrong.push(format!("unseen: {} is sent to what this process has not looked at", line(request)));
+        }
+    }
+}
+
+/// Who is told when to come back comes back then: the same request not earlier, and some request not a second later.
+fn early_requests(evidence: &Evidence<'_>, course: &Course<'_>, wrong: &mut Vec<String>) {
+    for (index, refused) in evidence.requests.iter().enumerate() {
+        let Some(not_before) = refused["not_before"].as_str().map(moment) else { continue };
+        // Of questions that are asked side by side, the first that fails is the answer; nobody hears the others.
+        let beside = |request: &&Value| request["time"] == refused["time"] && !request["fault"].is_null();
+        if evidence.requests.iter().filter(beside).count() > 1 {
+            continue;
+        }
+        let same_process = |request: &&Value| {
+            let (first, seq) = (refused["seq"].as_u64(), request["seq"].as_u64());
+            !course.processes.iter().any(|last| first <= Some(*last) && seq > Some(*last))
+        };
+        let same =
+            |request: &&Value| request["operation"] == refused["operation"] && request["path"] == refused["path"];
+        let mut later = evidence.requests[index + 1..].iter().take_while(same_process).peekable();
+        if later.peek().is_none() {
+            continue;
+        }
+        let later: Vec<&Value> = later.collect();
+        if let Some(again) = later.iter().find(|request| same(request))
+            && moment(text(&again["time"])) < not_before
+        {
+            wrong.push(format!("early: {} comes again before {}", line(refused), refused["not_before"]));
+        }
+        let first = later.iter().map(|request| moment(text(&request["time"]))).find(|time| *time >= not_before);
+        if first.is_some_and(|first| first > not_before + 1000 + course.latency) {
+            wrong.push(format!("late: after {}, nothing comes at {}", line(refused), refused["not_before"]));
+        }
+    }
+}
+
+/// How many requests are no polls. A poll is a look after a wait; it belongs together with the looks that follow at once.
+fn unwaited(dialect: &dyn Dialect, requests: &[Value], course: &Course<'_>) -> usize {
+    let mut count = 0;
+    let mut last: Option<(i64, &Value)> = None;
+    let mut polling = false;
+    for request in requests {
+        let now = moment(text(&request["time"]));
+        let since = last.map_or(0, |(then, _)| now - then);
+        let waited = since >= course.poll_interval && last.is_some_and(|(_, last)| last["not_before"].is_null());
+        polling = !dialect.is_write(request) && (waited || polling && since <= course.latency);
+        count += usize::from(!polling);
+        last = Some((now, request));
+    }
+    count
+}
+
+/// The milliseconds of a journal's `2026-01-01T00:00:00.000Z`, since a moment that is the same for all.
+pub(crate) fn moment(time: &str) -> i64 {
+    let numbers: Vec<i64> = time.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
+    let [year, month, day, hour, minute, second, ms] = numbers[..] else { return 0 };
+    // Days of the civil calendar, in years that begin in March.
+    let (y, m) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = y * 365 + y.div_euclid(4) - y.div_euclid(100) + y.div_euclid(400) + (153 * m + 2) / 5 + day;
+    ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + ms
+}
