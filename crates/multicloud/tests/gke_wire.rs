@@ -73,7 +73,10 @@ fn error(http: &str, headers: &[&str], code: &str, message: &str) -> String {
 
 #[tokio::test]
 async fn a_cluster_is_read_with_its_live_sizes_and_fields_that_we_do_not_know() {
-    let observed = read(vec![(GET, ok(CLUSTER)), (GROUP, ok(r#"{"targetSize":7}"#))]).await.unwrap().unwrap();
+    let observed = read(vec![(GET, ok(CLUSTER)), (GROUP, ok(r#"{"name":"gke-prod-apps-grp","targetSize":7}"#))])
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((&observed.id, observed.uid.as_str()), (&id(), "c0ffee"));
     assert_eq!(observed.full_version, "1.33.5-gke.1200");
     assert_eq!(observed.endpoint.as_deref(), Some("https://203.0.113.7"));
@@ -141,7 +144,18 @@ async fn what_stands_in_between_is_never_taken_for_google() {
     assert_eq!(refusal(reply("200 OK", &[CLOSE], "")).await.kind, ErrorKind::Ambiguous);
     assert_eq!(refusal(ok(r#"{"name":17}"#)).await.kind, ErrorKind::Ambiguous);
     assert_eq!(refusal(ok(&"[".repeat(200_000))).await.kind, ErrorKind::Ambiguous);
-    assert_eq!(refusal(ok("{}")).await.kind, ErrorKind::Protocol, "a cluster without an id is none");
+    assert_eq!(refusal(ok("{}")).await.kind, ErrorKind::Ambiguous);
+    assert_eq!(refusal(ok(r#"{"name":"prod"}"#)).await.kind, ErrorKind::Protocol, "a cluster without an id is none");
+    // What says nothing of a group, or of operations, is no proof of none.
+    let nothing = read(vec![(GET, ok(CLUSTER)), (GROUP, ok(r#"{"what":"ever"}"#))]).await.expect_err("no size");
+    assert_eq!(nothing.kind, ErrorKind::Ambiguous);
+    let absent = || error("404 Not Found", &[], "NOT_FOUND", "Not found");
+    for odd in [r#"{"what":"ever"}"#, r#"{"missingZones":["europe-west1-b"]}"#] {
+        let unproven = read(vec![(GET, absent()), (LIST, ok(odd))]).await.expect_err("no proof");
+        assert_eq!(unproven.kind, ErrorKind::Ambiguous, "{odd}");
+    }
+    let autopilot = CLUSTER.replace(r#""futureField""#, r#""autopilot":{"enabled":true},"futureField""#);
+    assert_eq!(refusal(ok(&autopilot)).await.kind, ErrorKind::Unsupported);
     // A redirect is never followed: our token is for nobody else.
     let redirect = reply("302 Found", &["Location: http://169.254.169.254/", CLOSE], "");
     assert_eq!(refusal(redirect).await.kind, ErrorKind::Protocol);

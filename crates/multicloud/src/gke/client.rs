@@ -219,12 +219,19 @@ impl Session {
             }
             Err(failure) => return Err(failure),
         };
+        if cluster.name.is_empty() {
+            return Err(Failure::no_answer().in_call("GetCluster"));
+        }
         if !convert::is_meant(&cluster, place.location, place.name.as_str()) {
             let source = format!(
                 "the id names cluster {} in {}, and the reply is about {} in {}",
                 place.name, place.location, cluster.name, cluster.location
             );
             return Err(Failure::new(ErrorKind::NotOwned, crate::ServerText::new(&source)).in_call("GetCluster"));
+        }
+        if cluster.autopilot.enabled {
+            let source = "it is an Autopilot cluster, whose nodes are Google's own affair and in no pools";
+            return Err(Failure::new(ErrorKind::Unsupported, source).in_call("GetCluster"));
         }
         Ok(Some(cluster))
     }
@@ -292,6 +299,8 @@ impl Session {
             .map(|(pool, path)| async move {
                 let group = self.get_compute::<wire::InstanceGroupManager>("GetInstanceGroupManager", &path).await;
                 match group {
+                    // Zero nodes are nothing to believe of a reply that is about nobody.
+                    Ok(group) if group.name.is_empty() => Err(Failure::no_answer().in_call("GetInstanceGroupManager")),
                     Ok(group) => Ok((pool, Some(group.target_size))),
                     // It went, or has not come: what is not there has no nodes.
                     Err(failure) if failure.kind == ErrorKind::NotFound => Ok((pool, None)),
@@ -310,13 +319,23 @@ impl Session {
 
     /// One operation.
     pub(crate) async fn operation(&self, place: &Place<'_>, id: &str) -> Result<wire::Operation, Failure> {
-        self.get("GetOperation", &format!("{}/operations/{id}", place.location_path())).await
+        let path = format!("{}/operations/{id}", place.location_path());
+        let operation: wire::Operation = self.get("GetOperation", &path).await?;
+        if operation.name == id { Ok(operation) } else { Err(Failure::no_answer().in_call("GetOperation")) }
     }
 
     /// The operations that run on a cluster or on a pool of it.
     pub(crate) async fn running(&self, place: &Place<'_>) -> Result<Vec<wire::Operation>, Failure> {
         let path = format!("{}/operations", place.location_path());
-        let all: wire::Operations = self.get("ListOperations", &path).await?;
+        let reply: serde_json::Map<String, Value> = self.get("ListOperations", &path).await?;
+        // An empty list is not on the wire; what says neither that nor what runs is no list.
+        let is_list = reply.is_empty() || ["operations", "missingZones"].iter().any(|key| reply.contains_key(*key));
+        let all = is_list.then(|| serde_json::from_value::<wire::Operations>(reply.into()).ok()).flatten();
+        let all = all.ok_or_else(|| Failure::no_answer().in_call("ListOperations"))?;
+        if let Some(zone) = all.missing_zones.first() {
+            let source = format!("{zone} does not tell its operations");
+            return Err(Failure::new(ErrorKind::Ambiguous, crate::ServerText::new(&source)).in_call("ListOperations"));
+        }
         let runs = |operation: &wire::Operation| {
             operation.status != "DONE" && convert::target(operation, place.name.as_str()).is_some()
         };

@@ -35,6 +35,11 @@ impl Failure {
         Self::new(ErrorKind::Protocol, format!("the reply has no {what}"))
     }
 
+    /// A reply of success that says nothing of what was asked for, as something in between may answer.
+    pub(crate) fn no_answer() -> Self {
+        Self::new(ErrorKind::Ambiguous, "the reply is not about what was asked for")
+    }
+
     pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
         Self { kind, ..self }
     }

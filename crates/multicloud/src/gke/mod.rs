@@ -115,12 +115,12 @@ impl Gke {
                     None => Subject::Cluster,
                 },
             };
-            operations.push(Operation {
+            operations.extend(convert::actions(&operation.operation_type).iter().map(|action| Operation {
                 environment: id.clone(),
-                subject,
-                action: convert::action(&operation.operation_type),
+                subject: subject.clone(),
+                action: *action,
                 reference: Some(operation.name.clone()),
-            });
+            }));
         }
         Ok(operations)
     }

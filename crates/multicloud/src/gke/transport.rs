@@ -3,6 +3,7 @@
 
 use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -62,8 +63,11 @@ pub(crate) struct Reply {
 
 /// The clients of one backend.
 pub(crate) struct Http {
-    tls: Client,
-    /// For addresses without TLS, which need no roots: a machine may have none.
+    roots: Vec<Certificate>,
+    proxy: Option<Proxy>,
+    /// Built at its first use, because the platform's roots take time to read, and a machine may have none.
+    tls: OnceLock<Client>,
+    /// For addresses without TLS, which need no roots.
     plain: Client,
     /// For the metadata server, which no proxy can reach.
     direct: Client,
@@ -77,39 +81,35 @@ impl std::fmt::Debug for Http {
 }
 
 impl Http {
-    /// Builds the clients, and opens nothing but the bundle and the platform's roots.
+    /// Builds what needs no roots, and opens nothing but the bundle.
     pub(crate) fn new(ca_bundle: Option<&Path>, proxy: Option<&str>) -> Result<Self, TransportError> {
-        let with_proxy = |builder: ClientBuilder| match proxy {
-            Some(url) => Ok(builder.proxy(Proxy::all(url).map_err(|_| TransportError::Proxy)?)),
-            None => Ok(builder),
-        };
-        let built = |builder: ClientBuilder| {
-            builder.build().map_err(|error| TransportError::Tls(ServerText::new(&ErrorChain(&error).to_string())))
-        };
-        let builder = || {
-            Client::builder()
-                .user_agent(concat!("multicloud/", env!("CARGO_PKG_VERSION")))
-                .redirect(Policy::none())
-                .retry(reqwest::retry::never())
-                .connect_timeout(CONNECT_TIMEOUT)
-                .timeout(CALL_TIMEOUT)
-        };
-        let mut tls = builder();
-        if let Some(path) = ca_bundle {
-            tls = tls.tls_certs_merge(read_bundle(path)?);
-        }
-        let no_roots = || builder().tls_certs_only([]);
+        let proxy = proxy.map(Proxy::all).transpose().map_err(|_| TransportError::Proxy)?;
+        let roots = ca_bundle.map(read_bundle).transpose()?.unwrap_or_default();
+        let built = |builder: ClientBuilder| builder.build().map_err(|error| TransportError::Tls(words(&error)));
+        let direct = builder(None).no_proxy().connect_timeout(METADATA_TIMEOUT).timeout(2 * METADATA_TIMEOUT);
         Ok(Self {
-            tls: built(with_proxy(tls)?)?,
-            plain: built(with_proxy(no_roots())?)?,
-            direct: built(no_roots().no_proxy().connect_timeout(METADATA_TIMEOUT).timeout(2 * METADATA_TIMEOUT))?,
+            plain: built(builder(proxy.as_ref()).tls_certs_only([]))?,
+            direct: built(direct.tls_certs_only([]))?,
+            tls: OnceLock::new(),
+            roots,
+            proxy,
         })
     }
 
     /// Sends a request, once.
     pub(crate) async fn send(&self, request: http::Request<Vec<u8>>) -> Result<Reply, SendError> {
-        let client = if request.uri().scheme_str() == Some("https") { &self.tls } else { &self.plain };
+        let client = if request.uri().scheme_str() == Some("https") { self.tls()? } else { &self.plain };
         exchange(client, request).await
+    }
+
+    fn tls(&self) -> Result<&Client, SendError> {
+        if let Some(client) = self.tls.get() {
+            return Ok(client);
+        }
+        let client = builder(self.proxy.as_ref()).tls_certs_merge(self.roots.iter().cloned()).build();
+        let client = client.map_err(|error| SendError::Untrusted(words(&error)))?;
+        // Of two that are built at once, one is as good as the other.
+        Ok(self.tls.get_or_init(|| client))
     }
 
     /// Sends a request to the metadata server.
@@ -118,12 +118,29 @@ impl Http {
     }
 }
 
+fn builder(proxy: Option<&Proxy>) -> ClientBuilder {
+    let builder = Client::builder()
+        .user_agent(concat!("multicloud/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(CALL_TIMEOUT);
+    match proxy {
+        Some(proxy) => builder.proxy(proxy.clone()),
+        None => builder,
+    }
+}
+
+fn words(error: &reqwest::Error) -> ServerText {
+    ServerText::new(&ErrorChain(error).to_string())
+}
+
 async fn exchange(client: &Client, request: http::Request<Vec<u8>>) -> Result<Reply, SendError> {
     let request = reqwest::Request::try_from(request).map_err(|error| unsent(&error))?;
     let mut response = client.execute(request).await.map_err(|error| unsent(&error.without_url()))?;
     let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unclear(&error.without_url()))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| SendError::Unclear(words(&error.without_url())))? {
         if body.len() + chunk.len() > MAX_REPLY {
             return Err(SendError::Unclear(ServerText::new("the reply is longer than 16 MiB")));
         }
@@ -134,18 +151,13 @@ async fn exchange(client: &Client, request: http::Request<Vec<u8>>) -> Result<Re
 
 /// Whether a request that brought no reply may have been served.
 fn unsent(error: &reqwest::Error) -> SendError {
-    let words = || ServerText::new(&ErrorChain(error).to_string());
     if is_untrusted(error) {
-        SendError::Untrusted(words())
+        SendError::Untrusted(words(error))
     } else if error.is_connect() || error.is_builder() {
-        SendError::NotSent(words())
+        SendError::NotSent(words(error))
     } else {
-        SendError::Unclear(words())
+        SendError::Unclear(words(error))
     }
-}
-
-fn unclear(error: &reqwest::Error) -> SendError {
-    SendError::Unclear(ServerText::new(&ErrorChain(error).to_string()))
 }
 
 fn is_untrusted(error: &(dyn StdError + 'static)) -> bool {

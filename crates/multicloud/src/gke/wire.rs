@@ -33,6 +33,7 @@ pub(crate) struct Cluster {
     pub(crate) private_cluster_config: PrivateCluster,
     pub(crate) control_plane_endpoints_config: ControlPlaneEndpoints,
     pub(crate) network_config: NetworkConfig,
+    pub(crate) autopilot: Autopilot,
     /// As a whole, because it is only ever replaced as a whole.
     pub(crate) maintenance_policy: Value,
     pub(crate) node_pools: Vec<NodePool>,
@@ -104,6 +105,12 @@ pub(crate) struct ControlPlaneEndpoints {
 pub(crate) struct IpEndpoints {
     pub(crate) enable_public_endpoint: Option<bool>,
     pub(crate) authorized_networks_config: Option<AuthorizedNetworks>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Autopilot {
+    pub(crate) enabled: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -198,9 +205,11 @@ pub(crate) struct Status {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub(crate) struct Operations {
     pub(crate) operations: Vec<Operation>,
+    /// Zones that did not answer.
+    pub(crate) missing_zones: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -221,6 +230,7 @@ pub(crate) struct Channel {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct InstanceGroupManager {
+    pub(crate) name: String,
     pub(crate) target_size: u32,
 }
 
