@@ -12,7 +12,7 @@ on_each_backend!(interrupt_in_mid_create, kill_in_mid_create, kill_in_mid_update
 const NEVER: &str = "1h";
 
 fn interrupt_in_mid_create(cli: Cli, backend: Backend) {
-    let simulator = Simulator::start();
+    let simulator = Simulator::unhurried();
     let workspace = Workspace::new(&cli);
     workspace.write("main.tf", &Configuration::new(backend, simulator.settings_polling_every(NEVER)).render());
     let mut apply = workspace.start_apply();
@@ -60,7 +60,7 @@ const APPLY: &[&str] = &["apply", "-auto-approve", "-input=false", "-no-color"];
 const DESTROY: &[&str] = &["destroy", "-auto-approve", "-input=false", "-no-color"];
 
 fn kill_in_mid_create(cli: Cli, backend: Backend) {
-    let simulator = Simulator::start();
+    let simulator = Simulator::unhurried();
     let workspace = Workspace::new(&cli);
     workspace.write("main.tf", &Configuration::new(backend, simulator.settings_polling_every(NEVER)).render());
     kill_after(&workspace, &simulator, (backend, Deed::CreateCluster), APPLY);
@@ -73,7 +73,7 @@ fn kill_in_mid_create(cli: Cli, backend: Backend) {
 }
 
 fn kill_in_mid_update(cli: Cli, backend: Backend) {
-    let simulator = Simulator::start();
+    let simulator = Simulator::unhurried();
     let workspace = Workspace::new(&cli);
     workspace.write("main.tf", &Configuration::new(backend, simulator.settings()).render());
     workspace.apply().succeeds();
@@ -92,7 +92,7 @@ fn kill_in_mid_update(cli: Cli, backend: Backend) {
 }
 
 fn kill_in_mid_delete(cli: Cli, backend: Backend) {
-    let simulator = Simulator::start();
+    let simulator = Simulator::unhurried();
     let workspace = Workspace::new(&cli);
     workspace.write("main.tf", &Configuration::new(backend, simulator.settings()).render());
     workspace.apply().succeeds();

@@ -5,7 +5,7 @@ use crate::harness::{
 };
 
 with_each_cli!(each_setting_of_eks, each_setting_of_aks, each_setting_of_gke);
-on_each_backend!(kube_apiserver_new_machine_type_replaces_the_pool_alone);
+on_each_backend!(everything_from_the_beginning, kube_apiserver_new_machine_type_replaces_the_pool_alone);
 
 /// What changes, by its name and as the change of the configuration.
 type Change = (&'static str, fn(&mut Configuration));
@@ -66,8 +66,14 @@ fn each_setting_of_aks(cli: Cli) {
 }
 
 fn each_setting_of_gke(cli: Cli) {
-    let own: [Change; 6] = [
+    let own: [Change; 8] = [
         BOUNDS,
+        ("a time for maintenance", |c| {
+            c.kubernetes =
+                r#"maintenance_window = { days = ["saturday", "sunday"], start = "03:30", duration = "6h" }"#
+                    .to_owned();
+        }),
+        ("no time for maintenance", |c| c.kubernetes.clear()),
         ("surge and drain", |c| {
             c.pools[1] =
                 Pool::with("apps", "autoscale = { min = 1, max = 4 }, max_surge = \"2\", drain_timeout = \"45m\"");
@@ -129,5 +135,67 @@ fn kube_apiserver_new_machine_type_replaces_the_pool_alone(cli: Cli, backend: Ba
         }
         Backend::Gke => assert_eq!((made, journal.count(backend, Deed::DeletePool)), (0, 0)),
     }
+    workspace.destroy().succeeds();
+}
+
+/// Everything that only one cloud has, said at once: applied, nothing to do; imported, nothing to do that the cloud notices.
+fn everything_from_the_beginning(cli: Cli, backend: Backend) {
+    let simulator = Simulator::start();
+    let workspace = Workspace::new(&cli);
+    let mut configuration = Configuration::new(backend, simulator.settings());
+    let (network, block, pool) = match backend {
+        Backend::Aks => (
+            "pod_cidr = \"10.64.0.0/16\", service_cidr = \"10.65.0.0/16\", authorized_cidrs = [\"203.0.113.0/24\"]",
+            r#"
+    dns_prefix             = "example"
+    sku_tier               = "Standard"
+    network_plugin_mode    = "overlay"
+    network_policy         = "cilium"
+    network_dataplane      = "cilium"
+    disable_local_accounts = true
+    entra                  = { admin_group_object_ids = ["00000000-0000-4000-8000-0000000000CC"], azure_rbac = true }
+    oidc_issuer            = true
+    workload_identity      = true
+    node_resource_group    = "nodes-of-test"
+    agent_pools            = { apps = { os_sku = "AzureLinux", max_pods = 50 } }"#,
+            "count = 2, zones = [\"1\", \"2\"], spot = true, disk_size_gb = 64, max_surge = \"1\", drain_timeout = \"20m\"",
+        ),
+        Backend::Eks => (
+            "service_cidr = \"10.65.0.0/16\", authorized_cidrs = [\"203.0.113.0/24\"]",
+            r#"
+    private_access = true
+    log_types      = ["api"]
+    support_type   = "STANDARD"
+    ami_type       = "AL2023_x86_64_STANDARD"
+    addons         = { coredns = {} }"#,
+            "count = 2, spot = true, disk_size_gb = 64, max_surge = \"1\"",
+        ),
+        Backend::Gke => (
+            "authorized_cidrs = [\"203.0.113.0/24\"]",
+            r#"
+    network              = "platform"
+    subnetwork           = "platform"
+    release_channel      = "REGULAR"
+    node_service_account = "nodes@simulated-project.iam.gserviceaccount.com"
+    private_nodes        = true
+    pods_range_name      = "pods"
+    services_range_name  = "services"
+    image_type           = "COS_CONTAINERD"
+    disk_type            = "pd-balanced""#,
+            "count = 2, zones = [\"europe-west1-b\"], spot = true, disk_size_gb = 64, max_surge = \"2\", drain_timeout = \"20m\"",
+        ),
+    };
+    configuration.network = network.to_owned();
+    configuration.block = block.to_owned();
+    workspace.write("main.tf", &configuration.and_pools([Pool::with("apps", pool)]).render());
+    workspace.apply().succeeds();
+    workspace.plans_empty();
+
+    let before = simulator.journal().changes().len();
+    workspace.remove("terraform.tfstate");
+    workspace.run(["import", "-input=false", "-no-color", ADDRESS, backend.id()]).succeeds();
+    workspace.apply().succeeds();
+    workspace.plans_empty();
+    assert_eq!(simulator.journal().changes().len(), before, "{:#?}", simulator.journal().changes());
     workspace.destroy().succeeds();
 }

@@ -11,6 +11,7 @@ mod testbed;
 mod bad_input;
 mod by_hand;
 mod cluster_and_content;
+mod data_source;
 mod documentation;
 mod environment_drain;
 mod environment_drift;

@@ -255,7 +255,7 @@ fn agent_pools(aks: &mut Aks, observed: &Observed, found: &AksObserved) {
 
 /// The agent pool that serves a pool; of two, while one replaces the other, the one that is named later.
 fn newest<'o>(pool: &str, found: &'o AksObserved) -> Option<&'o ObservedAgentPool> {
-    found.agent_pools.values().filter(|found| found.pool.as_str() == pool).next_back()
+    found.agent_pools.values().rfind(|found| found.pool.as_str() == pool)
 }
 
 /// Azure tells no case apart, and answers in its own.

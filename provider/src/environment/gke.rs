@@ -141,7 +141,7 @@ fn common_service_account(found: &GkeObserved) -> Option<String> {
 
 /// The node pool that serves a pool; of two, while one replaces the other, the one that is named later.
 fn newest<'o>(pool: &str, found: &'o GkeObserved) -> Option<&'o ObservedNodePool> {
-    found.node_pools.values().filter(|found| found.pool.as_str() == pool).next_back()
+    found.node_pools.values().rfind(|found| found.pool.as_str() == pool)
 }
 
 /// A name stays as it is written, whether with or without the path before it.

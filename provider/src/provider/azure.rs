@@ -124,3 +124,16 @@ impl Azure {
         reading.finished(settings)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_unknown_setting_makes_the_block_unknown() {
+        let known = Azure { subscription_id: "one".into(), ..Azure::default() };
+        let Setting::Known(settings) = known.settings() else { panic!("{known:?} is known") };
+        assert_eq!(settings.subscription_id.as_deref(), Some("one"));
+        assert!(Azure { proxy: Attr::unknown(), ..known }.settings().is_unknown());
+    }
+}

@@ -68,3 +68,16 @@ impl Google {
         reading.finished(settings)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_unknown_setting_makes_the_block_unknown() {
+        let known = Google { project: "one".into(), ..Google::default() };
+        let Setting::Known(settings) = known.settings() else { panic!("{known:?} is known") };
+        assert_eq!(settings.project.as_deref(), Some("one"));
+        assert!(Google { proxy: Attr::unknown(), ..known }.settings().is_unknown());
+    }
+}

@@ -39,6 +39,12 @@ impl Simulator {
         Self::with(&[])
     }
 
+    /// The same, whose time moves by seconds with each request: nothing is done as soon as it is begun.
+    #[track_caller]
+    pub(crate) fn unhurried() -> Self {
+        Self::with(&["--step".as_ref(), "10".as_ref()])
+    }
+
     /// The same, whose clusters are all reached at the server of that kubeconfig.
     #[track_caller]
     pub(crate) fn handing_out(kubeconfig: &Path) -> Self {

@@ -16,6 +16,8 @@ pub(crate) struct Configuration {
     pub(crate) settings: String,
     /// The Kubernetes version.
     pub(crate) version: String,
+    /// Further arguments of `kubernetes`, as HCL.
+    pub(crate) kubernetes: String,
     /// The node pools.
     pub(crate) pools: Vec<Pool>,
     /// Further arguments of the cloud's block, as HCL.
@@ -54,6 +56,7 @@ impl Configuration {
             backend,
             settings,
             version: "1.33".to_owned(),
+            kubernetes: String::new(),
             pools: vec![Pool::with("system", "count = 2, mode = \"system\"")],
             block: String::new(),
             network: String::new(),
@@ -71,7 +74,7 @@ impl Configuration {
 
     /// The configuration's text.
     pub(crate) fn render(&self) -> String {
-        let Self { backend, settings, version, block, arguments, blocks, .. } = self;
+        let Self { backend, settings, version, kubernetes, block, arguments, blocks, .. } = self;
         let mut pools = String::new();
         for Pool { name, settings } in &self.pools {
             let machine = match settings.contains("machine_type") {
@@ -103,7 +106,10 @@ resource "multicloud_environment" "test" {{
   name       = "test"
   role       = "workload"
   region     = "{region}"
-  kubernetes = {{ version = "{version}" }}
+  kubernetes = {{
+    version = "{version}"
+    {kubernetes}
+  }}
   node_pools = {{
 {pools}  }}
   {network}deletion_protection = false
