@@ -1,11 +1,12 @@
 //! What changed in the cloud behind our back shows in the plan.
 
-use crate::harness::{ADDRESS, Backend, Cli, Configuration, Event, Pool, Simulator, Workspace, on_each_backend};
+use crate::harness::{ADDRESS, Backend, Cli, Configuration, Deed, Event, Pool, Simulator, Workspace, on_each_backend};
 
 on_each_backend!(
     a_deleted_cluster_is_planned_anew,
     what_the_cloud_does_by_itself_is_no_difference,
-    a_changed_label_is_set_back
+    a_changed_label_is_set_back,
+    a_deleted_pool_is_made_again_and_nothing_else,
 );
 
 /// A cluster that somebody deleted by hand: proof of absence, so the plan creates it again instead of failing.
@@ -48,4 +49,17 @@ fn a_changed_label_is_set_back(cli: Cli, backend: Backend) {
     assert_eq!(plan.after(ADDRESS)["node_pools"]["apps"]["labels"]["tier"], "web");
     workspace.apply().succeeds();
     workspace.plans_empty();
+}
+
+fn a_deleted_pool_is_made_again_and_nothing_else(cli: Cli, backend: Backend) {
+    let simulator = Simulator::start();
+    let workspace = applied(&cli, backend, &simulator);
+    let before = simulator.journal().changes().len();
+    simulator.befall(backend, Event::Deleted);
+    workspace.plan().only("update", ADDRESS);
+    workspace.apply().succeeds();
+    workspace.plans_empty();
+    let changes = simulator.journal().changes().split_off(before);
+    assert!(changes.iter().all(|change| backend.does(Deed::CreatePool, change)), "{changes:#?}");
+    assert_eq!(changes.len(), 1, "{changes:#?}");
 }

@@ -26,6 +26,7 @@ mod function_environments;
 mod kubeconfig;
 mod kubeconfig_renewal;
 mod plan_offline;
+mod provider_unknown;
 mod regression;
 mod secrets;
 mod tfplug_example;

@@ -33,6 +33,8 @@ pub(crate) enum Event {
     Patched,
     /// Somebody changes a label of a pool's nodes.
     Relabelled,
+    /// Somebody deletes a pool.
+    Deleted,
 }
 
 const AKS_CLUSTER: &str = "azure/00000000-0000-4000-8000-000000000001/groups/platform/clusters/test";
@@ -165,9 +167,12 @@ impl Backend {
     }
 
     /// Where the simulator keeps the pool `apps` of the environment `test`, and what makes something happen to it there,
-    /// behind our back.
-    pub(crate) fn behind_our_back(self, event: Event) -> (&'static str, Value) {
-        match (self, event) {
+    /// behind our back; without a document, the object goes.
+    pub(crate) fn behind_our_back(self, event: Event) -> (&'static str, Option<Value>) {
+        let (object, document) = match (self, event) {
+            (Self::Aks, Event::Deleted) => return (AKS_POOL, None),
+            (Self::Eks, Event::Deleted) => return (EKS_POOL, None),
+            (Self::Gke, Event::Deleted) => return (GKE_POOL, None),
             (Self::Aks, Event::Scaled) => (AKS_POOL, json!({ "properties": { "count": 3 } })),
             (Self::Aks, Event::Patched) => {
                 (AKS_CLUSTER, json!({ "properties": { "currentKubernetesVersion": "1.33.4" } }))
@@ -181,7 +186,8 @@ impl Backend {
             (Self::Gke, Event::Scaled) => (GKE_MANAGER, json!({ "targetSize": 3 })),
             (Self::Gke, Event::Patched) => (GKE_CLUSTER, json!({ "currentMasterVersion": "1.33.5-gke.1201000" })),
             (Self::Gke, Event::Relabelled) => (GKE_POOL, json!({ "config": { "labels": { "tier": "other" } } })),
-        }
+        };
+        (object, Some(document))
     }
 
     /// Whether its clusters are made and deleted with their pools by one request.

@@ -91,12 +91,13 @@ impl Simulator {
     #[track_caller]
     pub(crate) fn befall(&self, backend: Backend, event: Event) {
         let (object, document) = backend.behind_our_back(event);
-        let body = document.to_string();
+        let method = if document.is_some() { "PUT" } else { "DELETE" };
+        let body = document.map(|document| document.to_string()).unwrap_or_default();
         let address = self.url("eks").trim_start_matches("http://").trim_end_matches('/');
         let mut stream = TcpStream::connect(address).expect("cannot reach the simulator");
         let length = body.len();
         let head = format!(
-            "PUT /_simulator/world/{object} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+            "{method} /_simulator/world/{object} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
         );
         stream
             .write_all(head.as_bytes())
