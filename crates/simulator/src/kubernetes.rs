@@ -161,6 +161,8 @@ impl ApiServer {
         let mut config = Config::new(server.parse()?);
         config.root_cert = Some(roots.collect::<Result<_, PemError>>()?);
         config.auth_info.token = Some(token.as_str().into());
+        // What does not work at one look is tried at the next.
+        config.default_retry = false;
         Ok(Some(config))
     }
 }

@@ -2,7 +2,7 @@
 //! kwok keeps alive (<https://kwok.sigs.k8s.io/docs/user/kwok-manage-nodes-and-pods/>).
 //!
 //! A machine that goes takes its pods with it at once, as a machine does that is switched off. Who wants them to move
-//! first has to drain it.
+//! first has to drain it, unless the cloud says that it does so itself.
 //!
 //! All clusters are in one Kubernetes, so that two of one cloud with a pool of the same name cannot be told apart by the
 //! label that names the pool: who drains there gives them different names.
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, EvictParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, Config, ResourceExt};
 use serde_json::{Value, json};
 
@@ -41,6 +41,8 @@ pub(crate) struct SimulatedNode {
     pub(crate) labels: BTreeMap<String, String>,
     /// Its taints, as a node has them: `key`, `value`, `effect` (`NoSchedule`, …).
     pub(crate) taints: Vec<Value>,
+    /// Whether its cloud empties it before it goes, as the disruption budgets of its pods allow.
+    pub(crate) is_drained: bool,
 }
 
 /// Keeps the nodes of a Kubernetes like those of the simulated clusters, for as long as it runs.
@@ -71,6 +73,7 @@ async fn left_over(client: &Client) -> kube::Result<Vec<(String, SimulatedNode)>
         version: String::new(),
         labels: BTreeMap::new(),
         taints: Vec::new(),
+        is_drained: false,
     };
     Ok(nodes.items.into_iter().map(|node| (node.name_any(), unknown(node))).collect())
 }
@@ -100,24 +103,57 @@ async fn follow(
         }
         made.insert(name.clone(), node.clone());
     }
-    let gone: Vec<String> = made.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
-    for name in gone {
-        switch_off(client, &nodes, &name).await?;
-        made.remove(&name);
+    let gone = made.values().filter(|node| !wanted.contains_key(&node.name));
+    let gone: Vec<(String, bool)> = gone.map(|node| (node.name.clone(), node.is_drained)).collect();
+    for (name, is_drained) in gone {
+        if !is_drained || drain(client, &nodes, &name).await? {
+            switch_off(client, &nodes, &name).await?;
+            made.remove(&name);
+        }
     }
     Ok(())
 }
 
+/// Tells every pod of a node to go that its budget lets go, and says whether all are gone. The rest is told at the next
+/// look.
+async fn drain(client: &Client, nodes: &Api<Node>, name: &str) -> kube::Result<bool> {
+    cordon(nodes, name).await?;
+    let mut empty = true;
+    for pod in pods_on(client, name).await? {
+        if pod.owner_references().iter().any(|owner| owner.kind == "DaemonSet") {
+            continue;
+        }
+        empty = false;
+        if pod.metadata.deletion_timestamp.is_none() {
+            let pods: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
+            match pods.evict(&pod.name_any(), &EvictParams::default()).await {
+                // Its budget holds it.
+                Err(kube::Error::Api(status)) if status.code == 429 => {}
+                result => found(result)?,
+            }
+        }
+    }
+    Ok(empty)
+}
+
 /// Removes a node with all that runs on it.
 async fn switch_off(client: &Client, nodes: &Api<Node>, name: &str) -> kube::Result<()> {
-    let cordon = Patch::Merge(json!({ "spec": { "unschedulable": true } }));
-    found(nodes.patch(name, &PatchParams::default(), &cordon).await)?;
-    let on_node = ListParams::default().fields(&format!("spec.nodeName={name}"));
-    for pod in Api::<Pod>::all(client.clone()).list(&on_node).await? {
+    cordon(nodes, name).await?;
+    for pod in pods_on(client, name).await? {
         let pods: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
         found(pods.delete(&pod.name_any(), &DeleteParams::default().grace_period(0)).await)?;
     }
     found(nodes.delete(name, &DeleteParams::default()).await)
+}
+
+async fn cordon(nodes: &Api<Node>, name: &str) -> kube::Result<()> {
+    let cordon = Patch::Merge(json!({ "spec": { "unschedulable": true } }));
+    found(nodes.patch(name, &PatchParams::default(), &cordon).await)
+}
+
+async fn pods_on(client: &Client, name: &str) -> kube::Result<Vec<Pod>> {
+    let on_node = ListParams::default().fields(&format!("spec.nodeName={name}"));
+    Ok(Api::<Pod>::all(client.clone()).list(&on_node).await?.items)
 }
 
 /// What is not there need not be done.
@@ -171,6 +207,7 @@ mod tests {
             version: "1.33".to_owned(),
             labels: [("eks.amazonaws.com/nodegroup".to_owned(), "apps".to_owned())].into(),
             taints: vec![json!({ "key": "k", "value": "v", "effect": "NoSchedule" })],
+            is_drained: false,
         });
         let labels = &object["metadata"]["labels"];
         assert_eq!(labels["eks.amazonaws.com/nodegroup"], "apps");

@@ -1,4 +1,4 @@
-//! The simulated clouds whose pools are drained by us.
+//! The simulated clouds whose pools are drained: by us, or by the cloud.
 
 use std::sync::Arc;
 
@@ -10,6 +10,8 @@ use multicloud_simulator::Running;
 
 #[cfg(feature = "aks")]
 pub(crate) use self::aks::OnAks;
+#[cfg(feature = "gke")]
+pub(crate) use self::gke::OnGke;
 use crate::eks_world;
 use crate::testbed::Kubernetes;
 
@@ -114,6 +116,58 @@ mod aks {
 
         fn let_in(&self, _: &Kubernetes, _: &Running, _: &str) {
             // It hands out the token with which it makes its nodes.
+        }
+    }
+}
+
+#[cfg(feature = "gke")]
+mod gke {
+    use multicloud::environment::{CloudSpec, PoolMode, PoolSize, PoolSpec};
+    use multicloud::gke::{Gke, GkeSpec, GoogleSettings};
+
+    use super::*;
+
+    /// Google Kubernetes Engine, which heeds budgets itself.
+    pub(crate) struct OnGke;
+
+    impl SimulatedCloud for OnGke {
+        fn backend(&self, simulator: &Running) -> Arc<dyn Backend> {
+            Arc::new(Gke::new(GoogleSettings {
+                project: Some("simulated-project".to_owned()),
+                access_token: Some(Secret::new("any")),
+                endpoint: simulator.url("google").map(str::to_owned),
+                compute_endpoint: simulator.url("google_compute").map(str::to_owned),
+                ..GoogleSettings::default()
+            }))
+        }
+
+        fn spec(&self) -> EnvironmentSpec {
+            let [owner, name, version] = ["platform", "drained", "1.33"];
+            let mut spec = EnvironmentSpec::new(
+                owner.parse().expect("an owner"),
+                name.parse().expect("a name"),
+                version.parse().expect("a version"),
+                CloudSpec::Gke(GkeSpec::default()),
+            );
+            // A zone, so that a pool can have any number of nodes.
+            spec.region = Some("europe-west1-b".parse().expect("a zone"));
+            spec.deletion_protection = false;
+            let mut system = PoolSpec::new("e2-standard-2".parse().expect("a machine type"), PoolSize::Fixed(2));
+            system.mode = PoolMode::System;
+            spec.node_pools.insert("system".parse().expect("a name"), system);
+            spec
+        }
+
+        fn other_machine(&self) -> &'static str {
+            "e2-standard-4"
+        }
+
+        fn deletion(&self) -> &'static str {
+            "DeleteNodePool"
+        }
+
+        fn let_in(&self, _: &Kubernetes, _: &Running, _: &str) {
+            // Nobody but the cloud has to get in.
         }
     }
 }

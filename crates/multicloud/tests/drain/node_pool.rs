@@ -12,6 +12,8 @@ use serde_json::json;
 use crate::bench::{Bench, REPLICAS, name, seen, words};
 #[cfg(feature = "aks")]
 use crate::clouds::OnAks;
+#[cfg(feature = "gke")]
+use crate::clouds::OnGke;
 use crate::clouds::{OnEks, SimulatedCloud};
 
 /// One less than there are: one pod may be on its way.
@@ -56,6 +58,29 @@ macro_rules! on_each_cloud {
 }
 
 on_each_cloud!("aks" aks: OnAks, "eks" eks: OnEks);
+
+/// GKE puts other machines into a pool in place, and empties those that go by itself.
+#[cfg(feature = "gke")]
+#[tokio::test(flavor = "multi_thread")]
+async fn fake_nodes_of_gke_are_emptied_by_the_cloud() {
+    let mut bench = Bench::start(&OnGke).await;
+    let available = bench.deploy(LEAST);
+    let old = bench.nodes(3);
+    bench.change_machine(DRAIN_TIMEOUT);
+    bench.succeeds(&bench.update().await);
+    let new = bench.nodes(3);
+    assert!(new.is_disjoint(&old), "{new:?}");
+    let elsewhere = bench.spec.node_pools.remove(&name("apps")).expect("there is such a pool");
+    bench.spec.node_pools.insert(name("others"), elsewhere);
+    bench.succeeds(&bench.update().await);
+    let others = bench.nodes(3);
+    assert!(others.is_disjoint(&new), "{others:?}");
+    let view =
+        seen(&available, |view| view.ready.len() == REPLICAS && view.ready.values().all(|node| others.contains(node)))
+            .await;
+    assert!(view.fewest >= LEAST, "only {} pods were ready at one time", view.fewest);
+    assert_eq!(bench.deletions(), 1);
+}
 
 async fn a_machine_change_keeps_the_budget_at_every_moment(cloud: &'static dyn SimulatedCloud) {
     let mut bench = Bench::start(cloud).await;

@@ -48,6 +48,7 @@ pub(super) fn of_pool(subscription: &str, cluster: &Cluster, pool: &Pool) -> Vec
             version: version.to_owned(),
             labels,
             taints: array(pool, "nodeTaints").iter().filter_map(|taint| taint.as_str().and_then(parse_taint)).collect(),
+            is_drained: false,
         }
     };
     (0..count).map(node).collect()

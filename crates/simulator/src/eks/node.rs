@@ -14,7 +14,8 @@ use crate::nodes::SimulatedNode;
 /// of AWS puts on every node.
 pub(super) fn of_group(region: &str, cluster: &Cluster, group: &Resource) -> Vec<SimulatedNode> {
     let joined = matches!(group.status(), "ACTIVE" | "UPDATING" | "DEGRADED");
-    let count = group.doc["scalingConfig"]["desiredSize"].as_u64().filter(|_| joined).unwrap_or(0);
+    let wanted = group.doc.get("scalingConfig").and_then(|scaling| scaling["desiredSize"].as_u64());
+    let count = wanted.filter(|_| joined).unwrap_or(0);
     // A group that is made anew has other machines.
     let (arn, version) = (group.text("nodegroupArn"), group.text("version"));
     let made = arn.rsplit('/').next().unwrap_or_default();
@@ -46,6 +47,8 @@ pub(super) fn of_group(region: &str, cluster: &Cluster, group: &Resource) -> Vec
             version: version.to_owned(),
             labels,
             taints: array(group, "taints").iter().map(taint).collect(),
+            // EKS tries, and ends what has not gone after some minutes.
+            is_drained: false,
         }
     };
     (0..count).map(node).collect()

@@ -19,6 +19,7 @@ pub(super) fn of_pool(location: &Location, cluster: &str, name: &str, pool: &Poo
         return Vec::new();
     }
     let config = pool.doc.get("config").unwrap_or(&Value::Null);
+    let drain = pool.doc.get("nodeDrainConfig");
     let version = text(&pool.doc, "version");
     let machine = config["machineType"].as_str().unwrap_or_default();
     // What is put in the machines' place is other machines; labels and taints are changed on those there are.
@@ -50,6 +51,8 @@ pub(super) fn of_pool(location: &Location, cluster: &str, name: &str, pool: &Poo
             version: format!("1.{}", version::minor(version)),
             labels,
             taints: config["taints"].as_array().into_iter().flatten().map(taint).collect(),
+            // In an upgrade it does so anyway, for up to an hour; in a deletion if it was told to.
+            is_drained: drain.is_some_and(|drain| drain["respectPdbDuringNodePoolDeletion"] == true),
         }
     };
     let groups = pool.groups.iter();
