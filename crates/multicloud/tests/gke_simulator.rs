@@ -337,14 +337,21 @@ async fn a_creation_that_fails_can_be_deleted() {
 }
 
 #[tokio::test]
-async fn a_pool_without_machines_shows_as_degraded_and_the_rest_stands() {
+async fn a_pool_without_machines_shows_as_degraded_and_is_mended_where_it_stands() {
     let bench = Bench::new(Simulated::start().await, |spec| drop(spec.node_pools.insert(named("apps"), pool())));
-    bench.world.faults(json!([{ "operation": "CreateCluster", "fault": "degrade" }]));
+    bench.world.faults(json!([
+        { "operation": "CreateCluster", "fault": "degrade" },
+        { "operation": "SetNodePoolSize", "fault": "fail" },
+    ]));
     let outcome = bench.create().await;
+    assert!(words(&outcome).contains("STOCKOUT"), "{}", words(&outcome));
     let observed = outcome.observed.expect("it is there");
     assert_eq!(observed.status, Status::Degraded, "{:?}", outcome.ending);
     assert!(observed.status_reason.is_some_and(|reason| reason.as_str().contains("STOCKOUT")));
     assert_eq!(observed.node_pools.values().filter(|pool| pool.status == Status::Active).count(), 1);
+    // Once there are machines again.
+    assert_eq!(bench.updated().await, ["SetNodePoolSize"]);
+    assert_eq!(bench.observed().await.uid, observed.uid);
 }
 
 #[tokio::test]

@@ -166,7 +166,7 @@ fn canonical(reason: &str) -> &'static str {
         "rateLimitExceeded" | "userRateLimitExceeded" | "quotaExceeded" => "RESOURCE_EXHAUSTED",
         "badRequest" | "invalid" | "invalidParameter" => "INVALID_ARGUMENT",
         "failedPrecondition" | "resourceNotReady" => "FAILED_PRECONDITION",
-        "backendError" | "internalError" => "INTERNAL",
+        // Of the service's own troubles (`backendError`, `internalError`) the HTTP status tells more.
         _ => "",
     }
 }
@@ -317,6 +317,8 @@ mod tests {
         check(404, "notFound", ErrorKind::NotFound);
         check(403, "rateLimitExceeded", ErrorKind::Throttled { retry_after: None });
         check(403, "forbidden", ErrorKind::PermissionDenied);
+        check(503, "backendError", ErrorKind::Unavailable { retry_after: None });
+        check(500, "backendError", ErrorKind::Ambiguous);
         check(404, "", ErrorKind::Unsupported);
     }
 

@@ -45,7 +45,7 @@ use crate::environment::{
     PoolName, ProjectId, Region, Violation,
 };
 use crate::error::{Error, ErrorKind, Result, ServerText};
-use crate::operation::{Change, IdempotencyToken, Operation, Progress, Step, Subject};
+use crate::operation::{Action, Change, IdempotencyToken, Operation, Progress, Step, Subject};
 
 /// Time between two looks at a running operation, unless the settings say otherwise. GKE's operations take minutes, and
 /// Google's own provider looks every 10 s.
@@ -95,7 +95,10 @@ impl Gke {
             return Ok(Progress::Unknown);
         };
         match self.session().await?.operation(place, id).await {
-            Ok(operation) => Ok(convert::progress(&operation)),
+            Ok(found) => Ok(match (convert::progress(&found), &operation.subject, operation.action) {
+                (Progress::Failed(reason), Subject::Cluster, Action::Create) => not_created(&reason),
+                (progress, _, _) => progress,
+            }),
             // Forgotten, or not known yet.
             Err(failure) if failure.kind == ErrorKind::NotFound => Ok(Progress::Unknown),
             Err(failure) => Err(failure),
@@ -325,6 +328,13 @@ fn place(id: &EnvironmentId) -> Result<Place<'_>> {
             .with_source("the id is not one of a GKE environment"));
     };
     Ok(Place { project, location, name })
+}
+
+/// What is left of a creation that failed is of no use, and nothing can be made of it.
+fn not_created(reason: &ServerText) -> Progress {
+    Progress::Failed(ServerText::new(&format!(
+        "{reason}; where that leaves a cluster in status ERROR, only deleting it is possible, and GKE may do that by itself"
+    )))
 }
 
 /// Whether a text can stand in a path as an operation's id; it may come from a state that somebody else wrote.

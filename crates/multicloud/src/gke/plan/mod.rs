@@ -478,7 +478,24 @@ fn pool_changes(kept: &Kept<'_>, gke: &GkeSpec) -> Result<Vec<Step>, Violation> 
         steps.push(update_pool(kept, &format!("zones {}", names.join(", ")), PoolSetting::Zones(zones.clone())));
     }
     steps.extend(size_changes(kept, zones.len())?);
+    if steps.is_empty() {
+        steps.extend(mend(kept));
+    }
     Ok(steps)
+}
+
+/// A pool that did not get all its nodes is told its number once more, upon which GKE tries again and says how it went. What
+/// an autoscaler does not get, it goes on trying for by itself.
+fn mend(kept: &Kept<'_>) -> Option<Step> {
+    let per_zone = kept.found.per_zone.filter(|_| kept.found.status == Status::Degraded)?;
+    match kept.spec.size {
+        PoolSize::Autoscale { .. } => None,
+        PoolSize::Fixed(count) => {
+            let change = GkeChange::SetPoolSize { pool: kept.name.to_owned(), per_zone };
+            let description = format!("mend node pool {}: {count} nodes again", kept.name);
+            Some(step(Subject::NodePool(kept.pool.clone()), Action::Update, description, change))
+        }
+    }
 }
 
 /// A fixed size is held to the node. Between bounds, the number of nodes is the autoscaler's.

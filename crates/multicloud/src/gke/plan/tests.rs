@@ -340,6 +340,24 @@ fn pools_come_go_and_are_mended() {
 }
 
 #[test]
+fn a_pool_that_lacks_nodes_is_told_its_number_again() {
+    let degraded = |edit: fn(&mut PoolSpec)| {
+        move |spec: &mut EnvironmentSpec, _: &mut GkeSpec, observed: &mut Observed, found: &mut GkeObserved| {
+            observed.status = Status::Degraded;
+            edit(apps_of(spec));
+            let pool = found.node_pools.get_mut("apps").unwrap();
+            pool.status = Status::Degraded;
+            let (min, max) = spec.node_pools[&apps()].size.bounds();
+            pool.autoscaling = (min != max).then_some((min, max));
+        }
+    };
+    check(degraded(|_| {}), expect!["0: mend node pool apps: 3 nodes again"]);
+    // Any other change makes GKE try again as well, and an autoscaler tries by itself.
+    check(degraded(|pool| pool.size = PoolSize::Fixed(6)), expect!["0: change node pool apps: 6 nodes"]);
+    check(degraded(|pool| pool.size = PoolSize::Autoscale { min: 1, max: 9 }), expect![""]);
+}
+
+#[test]
 fn versions_rise_minor_by_minor() {
     let steps = check(
         |spec, _, _, _| spec.kubernetes.version = "1.35".parse().unwrap(),
