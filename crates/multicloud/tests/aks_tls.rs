@@ -211,6 +211,7 @@ async fn what_is_sent_back_is_what_was_read() {
     let authority = Authority::new();
     let cluster = json!({
         "id": "/subscriptions/s/resourcegroups/group/providers/p/managedClusters/prod",
+        "name": "prod",
         "eTag": "etag-1",
         "location": "westeurope",
         "identity": { "type": "SystemAssigned", "principalId": "x", "tenantId": "y" },

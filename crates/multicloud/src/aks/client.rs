@@ -249,8 +249,8 @@ impl Client {
         const PUT_CLUSTER: &str = "ManagedClusters_CreateOrUpdate";
         const PUT_POOL: &str = "AgentPools_CreateOrUpdate";
         let pool_path = |name: &str| place.part(&Part::Pool(name.to_owned()));
-        let cluster = || self.document("ManagedClusters_Get", place.cluster());
-        let pool = |name: &str| self.document("AgentPools_Get", pool_path(name));
+        let cluster = || self.document::<wire::Cluster>("ManagedClusters_Get", place.cluster());
+        let pool = |name: &str| self.document::<wire::Pool>("AgentPools_Get", pool_path(name));
         Ok(match change {
             AksChange::CreateCluster(new) => {
                 let call = self.aks(PUT_CLUSTER, Method::PUT, place.cluster());
@@ -292,13 +292,19 @@ impl Client {
         })
     }
 
-    /// An object with all that it has, known here or not: it goes back whole.
-    async fn document(&self, name: &'static str, path: String) -> Result<Value, Failure> {
-        let document: Value = self.ask(self.aks(name, Method::GET, path)).await?;
-        if document.get("properties").is_some_and(Value::is_object) {
+    /// An object with all that it has, known here or not: it goes back whole. What is not that object is not sent anywhere.
+    async fn document<T: DeserializeOwned>(&self, name: &'static str, path: String) -> Result<Value, Failure> {
+        let object = path.rsplit('/').next().unwrap_or_default().to_owned();
+        let reply = self.send(self.aks(name, Method::GET, path)).await?;
+        // As what it is, so that odd members are found, and then with those that are not known here.
+        let known = serde_json::from_slice::<T>(&reply.body).map(drop);
+        let document = known.and_then(|()| serde_json::from_slice::<Value>(&reply.body));
+        let document = document.map_err(|error| Failure::unreadable(&reply, &error).in_call(name))?;
+        let is_object = document["name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(&object));
+        if is_object && document["properties"]["provisioningState"].is_string() {
             Ok(document)
         } else {
-            Err(Failure::incomplete("properties").in_call(name))
+            Err(Failure::incomplete("object that was asked for").in_call(name))
         }
     }
 

@@ -401,7 +401,11 @@ impl Cluster {
                     message: "Delete managed cluster failed: a resource in the node resource group is locked.".into(),
                 };
                 let (cluster, pools) = match &target {
-                    Target::Cluster => (failed, BTreeMap::new()),
+                    // Nothing goes on with its pools either.
+                    Target::Cluster => {
+                        let pools = self.pools.iter().map(|pool| (pool.name.clone(), failed.clone())).collect();
+                        (failed, pools)
+                    }
                     Target::Pool(name) => (Document::new(), BTreeMap::from([(name.clone(), failed)])),
                 };
                 End::Become { cluster, pools, error: Some(error) }
