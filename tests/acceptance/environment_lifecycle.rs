@@ -6,7 +6,13 @@ use crate::harness::{
 };
 
 on_each_backend!(kube_apiserver_life, import_by_id, import_by_identity, generated_configuration);
-with_each_cli!(moto_life, moto_import_by_id, moto_import_by_identity, moto_generated_configuration);
+with_each_cli!(
+    another_cloud_is_another_environment,
+    moto_life,
+    moto_import_by_id,
+    moto_import_by_identity,
+    moto_generated_configuration
+);
 
 fn kube_apiserver_life(cli: Cli, backend: Backend) {
     let (_kubernetes, simulator) = Simulator::drainable(backend);
@@ -141,4 +147,20 @@ fn generated(cli: &Cli, backend: Backend, settings: String) {
     workspace.run(["validate", "-no-color"]).succeeds();
     workspace.apply().succeeds();
     workspace.plans_empty();
+}
+
+fn another_cloud_is_another_environment(cli: Cli) {
+    let simulator = Simulator::start();
+    let workspace = Workspace::new(&cli);
+    workspace.write("main.tf", &Configuration::new(Backend::Eks, simulator.settings()).render());
+    workspace.apply().succeeds();
+    workspace.write("main.tf", &Configuration::new(Backend::Gke, simulator.settings()).render());
+    workspace.plan().only("delete create", ADDRESS);
+    workspace.apply().succeeds();
+    workspace.plans_empty();
+    let journal = simulator.journal();
+    assert_eq!(workspace.state().attributes(ADDRESS).expect("gone")["id"], Backend::Gke.id());
+    assert_eq!(journal.count(Backend::Eks, Deed::DeleteCluster), 1);
+    assert_eq!(journal.count(Backend::Gke, Deed::CreateCluster), 1);
+    workspace.destroy().succeeds();
 }

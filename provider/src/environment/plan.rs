@@ -7,7 +7,7 @@ use multicloud::{Backend, Error, ErrorKind, Observed, Violation};
 use tfplug::{Attr, Change, Diagnostic, Diagnostics, MapOf, Path};
 
 use super::model::{Environment, NodePool, PoolMode};
-use super::spec::version;
+use super::spec::{Block, version};
 use super::state::unknown_status;
 use crate::diagnostics::{path, violation};
 
@@ -15,8 +15,19 @@ use crate::diagnostics::{path, violation};
 pub(crate) fn complete(change: &mut Change<Environment>, diagnostics: &mut Diagnostics) {
     modes(&mut change.plan.node_pools, change.prior.as_ref().map(|prior| &prior.node_pools));
     let Some(prior) = change.prior.clone() else { return };
+    moved(&prior, change);
     untold(&prior, &mut change.plan);
     downgrade(&prior, &change.config, diagnostics);
+}
+
+/// In another cloud it is another environment, even in a region of the same name.
+fn moved(prior: &Environment, change: &mut Change<Environment>) {
+    let cloud = |environment: &Environment| environment.blocks().into_iter().find(Block::is_known);
+    if let (Some(before), Some(after)) = (cloud(prior), cloud(&change.plan))
+        && before.backend != after.backend
+    {
+        change.replace(Path::root().attribute(after.backend.as_str()));
+    }
 }
 
 /// What a cloud does not tell of an environment that works, such as an issuer that is turned off, it does not tell after an
