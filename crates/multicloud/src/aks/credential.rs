@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::error::ErrorKind as SdkErrorKind;
+use azure_core::http::headers::HeaderName;
 use azure_core::http::{ClientMethodOptions, ClientOptions, RetryOptions, Transport as SdkTransport, Url};
 use azure_core::time::OffsetDateTime;
 use azure_identity::{
@@ -36,6 +37,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
+use super::failure::retry_after;
 use super::settings::{AzureEnvironment, AzureSettings};
 use super::transport::{Transport, TransportError};
 use crate::error::{ErrorChain, ErrorKind, ServerText};
@@ -364,6 +366,9 @@ fn lasts(token: &Token) -> bool {
 
 async fn ask(credential: &dyn TokenCredential, scope: &str) -> azure_core::Result<Token> {
     let token = credential.get_token(&[scope], None).await?;
+    if token.token.secret().is_empty() {
+        return Err(azure_core::Error::with_message(SdkErrorKind::DataConversion, "the reply has no token"));
+    }
     Ok(Token { text: Secret::new(token.token.secret()), expires_at: SystemTime::from(token.expires_on) })
 }
 
@@ -373,6 +378,12 @@ fn reason(error: &azure_core::Error) -> ServerText {
 
 /// More than any chain has.
 const MAX_CAUSES: usize = 16;
+
+/// How long the login asks to wait.
+fn asked_to_wait(error: &azure_core::Error) -> Option<Duration> {
+    let SdkErrorKind::HttpResponse { raw_response: Some(reply), .. } = error.kind() else { return None };
+    retry_after(|name| reply.headers().get_optional_str(&HeaderName::from_static(name)))
+}
 
 /// Whether it was a refusal, or nobody who could give a token was reached. A token that was asked for and not received
 /// changed nothing.
@@ -387,8 +398,8 @@ fn kind(error: &azure_core::Error) -> ErrorKind {
         }
         if let Some(error) = cause.downcast_ref::<azure_core::Error>() {
             match error.http_status().map(u16::from) {
-                Some(429) => return ErrorKind::Throttled { retry_after: None },
-                Some(500..=599) => return out_of_reach,
+                Some(429) => return ErrorKind::Throttled { retry_after: asked_to_wait(error) },
+                Some(500..=599) => return ErrorKind::Unavailable { retry_after: asked_to_wait(error) },
                 Some(_) => return ErrorKind::Unauthenticated,
                 None => {}
             }

@@ -59,7 +59,7 @@ impl Failure {
         let error = error_of(&reply.body);
         let code = error.as_ref().and_then(|error| error.code.as_deref()).unwrap_or_default();
         let message = error.as_ref().and_then(|error| error.message.as_deref()).unwrap_or_default();
-        let retry_after = retry_after(reply);
+        let retry_after = retry_after(|name| reply.header(name));
         let kind = kind(reply.status, code, message, retry_after);
         let text = match &error {
             Some(error) => error_text(error),
@@ -141,15 +141,15 @@ fn request_id(reply: &Reply) -> Option<String> {
 
 /// The `Retry-After` of a reply, in milliseconds (two headers of Azure's own), in seconds or as a date. A date counts from
 /// the reply's own, whose clock made both.
-fn retry_after(reply: &Reply) -> Option<Duration> {
-    let number = |name| reply.header(name).and_then(|value| value.trim().parse::<u64>().ok());
+pub(super) fn retry_after<'r>(header: impl Fn(&'static str) -> Option<&'r str>) -> Option<Duration> {
+    let number = |name| header(name).and_then(|value| value.trim().parse::<u64>().ok());
     if let Some(milliseconds) = number("retry-after-ms").or_else(|| number("x-ms-retry-after-ms")) {
         return Some(Duration::from_millis(milliseconds));
     }
     if let Some(seconds) = number("retry-after") {
         return Some(Duration::from_secs(seconds));
     }
-    let date = |name| Some(SystemTime::from(azure_core::time::parse_rfc7231(reply.header(name)?.trim()).ok()?));
+    let date = |name| Some(SystemTime::from(azure_core::time::parse_rfc7231(header(name)?.trim()).ok()?));
     let (until, now) = (date("retry-after")?, date("date")?);
     Some(until.duration_since(now).unwrap_or_default())
 }
