@@ -242,6 +242,10 @@ async fn a_login_that_is_out_of_reach_is_asked_again() {
     world.faults(json!([{ "operation": "OAuth2_Token", "fault": "unavailable" }]));
     let error = world.aks().read(&id()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unavailable { retry_after: None }, "{}", ErrorChain(&error));
+    world.faults(json!([{ "operation": "OAuth2_Token", "fault": "throttle", "retry_after": "7" }]));
+    let error = world.aks().read(&id()).await.unwrap_err();
+    let wait = Some(std::time::Duration::from_secs(7));
+    assert_eq!(error.kind, ErrorKind::Throttled { retry_after: wait }, "{}", ErrorChain(&error));
     world.faults(json!([{ "operation": "OAuth2_Token", "fault": "html" }]));
     let error = world.aks().read(&id()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unavailable { retry_after: None }, "{}", ErrorChain(&error));

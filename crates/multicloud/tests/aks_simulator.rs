@@ -229,12 +229,22 @@ async fn what_azure_does_not_have_is_told_at_plan() {
         ["node_pools[\"system\"].zones: machines of type Standard_D4ps_v5 are not in zone 3 of westeurope"]
     );
     // What we may not ask is not known.
-    world.faults(json!([{ "operation": "*", "fault": "access_denied", "times": 4 }]));
-    let other = world.aks();
+    let questions = [
+        "Subscriptions_ListLocations",
+        "ResourceGroups_Get",
+        "ManagedClusters_ListKubernetesVersions",
+        "ResourceSkus_List",
+    ];
+    world.faults(questions.map(|name| json!({ "operation": name, "fault": "access_denied" })).into_iter().collect());
     let mut spec = spec("offered");
     spec.kubernetes.version = "1.99".parse().unwrap();
-    drop(other.read(&id("offered")).await);
-    assert_eq!(other.check_offer(&spec).await.map(|violations| violations.len()).unwrap_or(0), 0);
+    let before = world.requests().len();
+    assert_eq!(world.aks().check_offer(&spec).await.unwrap(), []);
+    let mut asked = world.requests().split_off(before + 1);
+    asked.sort();
+    let mut questions = questions.map(str::to_owned);
+    questions.sort();
+    assert_eq!(asked, questions, "after a token each was asked, and refused");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
