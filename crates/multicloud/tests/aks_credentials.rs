@@ -202,7 +202,7 @@ async fn the_error_says_what_was_tried_and_no_secret() {
     let error = aks(off, &[]).read(&id()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unauthenticated);
     expect_test::expect![[r#"
-        aks: ManagedClusters_Get aks/00000000-0000-4000-8000-000000000001/platform/nothing: not authenticated: no usable Azure credentials; tried client certificate: client_certificate_path is not set; client secret: client_secret is not set; OIDC token: oidc_token is not set; OIDC token file: oidc_token_file is not set; OIDC token request: oidc_request_url is not set; AKS workload identity: AZURE_FEDERATED_TOKEN_FILE is not set; managed identity: use_msi is not on; Azure CLI: use_cli is off"#]]
+        aks: ManagedClusters_Get aks/00000000-0000-4000-8000-000000000001/platform/nothing: not authenticated: no usable Azure credentials; tried client certificate: client_certificate_path is not set; client secret: client_secret is not set; OIDC token: oidc_token is not set; OIDC token file: oidc_token_file_path is not set; OIDC token request: oidc_request_url is not set; AKS workload identity: AZURE_FEDERATED_TOKEN_FILE is not set; managed identity: use_msi is not on; Azure CLI: use_cli is off"#]]
     .assert_eq(&ErrorChain(&error).to_string());
 
     // What was refused is said in the login's words, and ends the search.

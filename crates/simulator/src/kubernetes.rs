@@ -135,10 +135,20 @@ impl ApiServer {
         Ok(ApiServer::At { server: cluster.server, certificate_authority_data: data, token })
     }
 
+    /// The name of a cluster's host, whose own would be `host`: nobody's where it is not reached.
+    pub(crate) fn host(&self, host: &str) -> String {
+        match self {
+            ApiServer::Unreachable => format!("{host}.invalid"),
+            ApiServer::At { .. } => host.to_owned(),
+        }
+    }
+
     /// Endpoint and base64 PEM of the certificate authority for a cluster whose own host name would be `host`.
     pub(crate) fn access(&self, host: &str) -> (String, String) {
         match self {
-            ApiServer::Unreachable => (format!("https://{host}.invalid"), BASE64_STANDARD.encode(UNREACHABLE_CA)),
+            ApiServer::Unreachable => {
+                (format!("https://{}", self.host(host)), BASE64_STANDARD.encode(UNREACHABLE_CA))
+            }
             ApiServer::At { server, certificate_authority_data, .. } => {
                 (server.clone(), certificate_authority_data.clone())
             }

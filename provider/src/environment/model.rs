@@ -27,7 +27,8 @@ const LABEL_VALUE_MAX: usize = 63;
 /// A Kubernetes environment: a managed cluster with its node pools, in the cloud whose block is set.
 ///
 /// The environment is made, scaled and upgraded in place. Versions are upgraded one minor at a time, the control plane
-/// first; a pool whose machine type changes is replaced by a new one beside it, and never takes the environment with it.
+/// first; a pool whose machine type changes gets other nodes, in place on GKE and in a new pool beside the old one elsewhere,
+/// and never takes the environment with it.
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct Environment {
     /// The id of the environment: `aks/<subscription>/<group>/<name>`, `eks/<account>/<region>/<name>` or

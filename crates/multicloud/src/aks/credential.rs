@@ -231,7 +231,7 @@ impl CredentialChain {
     fn oidc_token_file(&self) -> Result<Arc<dyn TokenCredential>, Unusable> {
         let settings = &self.settings;
         let path = settings.path(settings.settings.oidc_token_file.as_ref(), &["ARM_OIDC_TOKEN_FILE_PATH"]);
-        let Some(path) = path else { return Err(not_set("oidc_token_file")) };
+        let Some(path) = path else { return Err(not_set("oidc_token_file_path")) };
         settings.check_oidc_is_on()?;
         let (tenant, client) = settings.application()?;
         self.by_assertion(tenant, client, IdentityToken::File(path))
@@ -740,7 +740,7 @@ mod tests {
             client certificate: client_certificate_path is not set
             client secret: client_secret is not set
             OIDC token: oidc_token is not set
-            OIDC token file: oidc_token_file is not set
+            OIDC token file: oidc_token_file_path is not set
             OIDC token request: oidc_request_url is not set
             AKS workload identity: AZURE_FEDERATED_TOKEN_FILE is not set
             managed identity: use_msi is not on

@@ -225,8 +225,9 @@ fn create(
     properties.insert("kubernetesVersion".into(), asked.as_str().into());
     properties.insert("currentKubernetesVersion".into(), version.to_string().into());
     let host = format!("{}-{}", host_prefix(&properties), context.random.hex(8).to_lowercase());
-    let access = access(api_server, &format!("{host}.hcp.{location}.azmk8s.io"), context);
-    properties.insert("fqdn".into(), format!("{host}.hcp.{location}.azmk8s.io").into());
+    let fqdn = format!("{host}.hcp.{location}.azmk8s.io");
+    let access = access(api_server, &fqdn, context);
+    properties.insert("fqdn".into(), api_server.host(&fqdn).into());
     properties.insert("azurePortalFQDN".into(), format!("{host}.portal.hcp.{location}.azmk8s.io").into());
     properties.insert("resourceUID".into(), context.random.hex(24).to_lowercase().into());
 
@@ -817,7 +818,7 @@ pub(super) fn planted(
     let mut properties = fill(document(json!({ "dnsPrefix": prefix })), None, group, name, location)?;
     let host = format!("{prefix}-{}.hcp.{location}.azmk8s.io", context.random.hex(8).to_lowercase());
     let access = access(api_server, &host, context);
-    properties.insert("fqdn".into(), host.into());
+    properties.insert("fqdn".into(), api_server.host(&host).into());
     properties.insert("resourceUID".into(), context.random.hex(24).to_lowercase().into());
     properties.insert("kubernetesVersion".into(), version.to_string().into());
     properties.insert("currentKubernetesVersion".into(), version.to_string().into());

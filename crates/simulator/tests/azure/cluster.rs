@@ -33,7 +33,7 @@ async fn a_new_cluster_is_filled_in_as_aks_does() {
     );
     assert_eq!(properties["nodeResourceGroup"], "MC_platform_c_eastus");
     let fqdn = properties["fqdn"].as_str().unwrap();
-    assert!(fqdn.starts_with("test-") && fqdn.ends_with(".hcp.eastus.azmk8s.io"), "{fqdn}");
+    assert!(fqdn.starts_with("test-") && fqdn.ends_with(".hcp.eastus.azmk8s.io.invalid"), "{fqdn}");
     let network = &properties["networkProfile"];
     assert_eq!((&network["serviceCidr"], &network["podCidr"]), (&json!("10.0.0.0/16"), &json!("10.244.0.0/16")));
     assert!(properties["identityProfile"]["kubeletidentity"]["clientId"].is_string());
