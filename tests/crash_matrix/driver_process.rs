@@ -29,6 +29,8 @@ const POLL_INTERVAL: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub(crate) cloud: CloudName,
+    /// Who it is done for.
+    pub(crate) owner: String,
     pub(crate) task: Task,
     /// Whether what is wanted is what is wanted later.
     pub(crate) updated: bool,
@@ -67,7 +69,8 @@ pub(crate) fn main(order: &str) -> ExitCode {
 
 fn run(order: &Order) -> Applied {
     let cloud = order.cloud.cloud();
-    let desired = if order.updated { cloud.updated() } else { cloud.created() };
+    let mut desired = if order.updated { cloud.updated() } else { cloud.created() };
+    desired.owner = order.owner.parse().expect("the matrix knows owners only");
     let clock = VirtualClock::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
     let backend = Serial::new(cloud.connect(&order.reach), order.bug, desired.mark(), AtOnce(runtime));

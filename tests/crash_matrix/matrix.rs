@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 
 use crate::apply::{End, Task};
 use crate::checker::{self, Evidence};
-use crate::clouds::CloudName;
+use crate::clouds::{CloudName, OTHERS, OWNER};
 use crate::driver_process::{ARGUMENT, Order};
 use crate::planted_bug::Bug;
 use crate::point::{Blow, Deed, Memory, Point};
@@ -87,7 +87,7 @@ struct Exit {
 
 impl Stage {
     async fn set(cloud: CloudName, deed: Deed, pace: Pace) -> Stage {
-        let world = World::start(cloud, deed, pace).await;
+        let world = World::start(cloud, pace).await;
         let folder = tempfile::tempdir().expect("a folder can be made");
         let mut stage = Stage { cloud, deed, world, folder, before: Value::Null, seen: 0 };
         match deed {
@@ -95,7 +95,16 @@ impl Stage {
                 let exit = stage.run_as(Task::Apply, false, None).await;
                 assert_eq!(exit.end, Some(End::Done), "the environment cannot be made: {}", exit.said);
             }
-            Deed::Create | Deed::CreateOverMarked | Deed::CreateOverUnmarked => {}
+            Deed::CreateOverMarked | Deed::CreateOverUnmarked => {
+                // The same as ours would be, but for whose it is.
+                let exit = ended(stage.start_for(OTHERS[0], Task::Apply, false, None)).await;
+                assert_eq!(exit.end, Some(End::Done), "theirs cannot be made: {}", exit.said);
+                fs::remove_file(stage.state()).expect("what they remember can be removed");
+                if deed == Deed::CreateOverUnmarked {
+                    stage.world.unmark();
+                }
+            }
+            Deed::Create => {}
         }
         if deed == Deed::Update {
             stage.world.intrude();
@@ -130,8 +139,12 @@ impl Stage {
     }
 
     fn start(&self, task: Task, updated: bool, bug: Option<Bug>) -> Child {
-        let (cloud, reach, state) = (self.cloud, self.world.reach(), self.state());
-        let order = Order { cloud, task, updated, bug, reach, state };
+        self.start_for(OWNER, task, updated, bug)
+    }
+
+    fn start_for(&self, owner: &str, task: Task, updated: bool, bug: Option<Bug>) -> Child {
+        let (cloud, owner, reach, state) = (self.cloud, owner.to_owned(), self.world.reach(), self.state());
+        let order = Order { cloud, owner, task, updated, bug, reach, state };
         let order = serde_json::to_string(&order).expect("an order is plain data");
         let program = std::env::current_exe().expect("this program has a path");
         let mut command = Command::new(program);
@@ -240,6 +253,10 @@ pub(crate) async fn strike(point: &Point, bug: Option<Bug>, reference: &Referenc
     let mut wrong = Vec::new();
     let call = stage.seen + point.call;
     stage.plan_fault(call, point);
+    if bug == Some(Bug::RefusalIsGone) {
+        // Whether something is gone is asked twice.
+        stage.plan_fault(call + 1, point);
+    }
     let mut call_again = None;
     let mut last = match point.blow {
         Blow::Kill => {

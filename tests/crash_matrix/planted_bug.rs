@@ -156,7 +156,7 @@ impl<L: Line> Serial<L> {
         let creates = |subject: bool| step.action == Action::Create && subject;
         let (of_cluster, of_pool) = (step.subject == Subject::Cluster, matches!(step.subject, Subject::NodePool(_)));
         if self.has(Bug::NoMark) && creates(of_cluster) || self.has(Bug::UnmarkedPools) && creates(of_pool) {
-            return self.send(id, &without_tags(step), token).await;
+            return self.send(id, &unmarked(step), token).await;
         }
         let mut sent = self.send(id, step, token).await;
         if self.has(Bug::BlindResend) && sent.as_ref().is_err_and(|error| error.kind == ErrorKind::Ambiguous) {
@@ -199,21 +199,17 @@ impl<L: Line> Serial<L> {
     }
 }
 
-/// The step without the tags of what it creates; the rest of it is nobody's business here.
-fn without_tags(step: &Step) -> Step {
+/// The step without the mark of what it creates; the rest of it is nobody's business here.
+fn unmarked(step: &Step) -> Step {
     let mut value = serde_json::to_value(step).expect("a step is plain data");
-    clear_tags(&mut value);
-    serde_json::from_value(value).expect("a step without tags is a step")
+    clear_mark(&mut value);
+    serde_json::from_value(value).expect("a step without a mark is a step")
 }
 
-fn clear_tags(value: &mut Value) {
+fn clear_mark(value: &mut Value) {
     if let Value::Object(members) = value {
-        for (name, member) in members {
-            match member {
-                Value::Object(tags) if name == "tags" => tags.clear(),
-                _ => clear_tags(member),
-            }
-        }
+        members.retain(|name, _| !name.starts_with("multicloud-"));
+        members.values_mut().for_each(clear_mark);
     }
 }
 

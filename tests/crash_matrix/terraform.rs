@@ -30,7 +30,7 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     fn set(cloud: CloudName, deed: Deed, cli: &Cli, runtime: &'a Handle) -> Stage<'a> {
-        let world = runtime.block_on(World::start(cloud, deed, Pace::Usual));
+        let world = runtime.block_on(World::start(cloud, Pace::Usual));
         let workspace = Workspace::new(cli);
         let mut stage = Stage { cloud, deed, world, workspace, runtime, before: Value::Null, seen: 0 };
         match deed {

@@ -34,21 +34,18 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A cloud in which others have clusters, and where the deed is tried over one, that of our name.
-    pub(crate) async fn start(name: CloudName, deed: Deed, pace: Pace) -> World {
+    /// A cloud in which others have clusters.
+    pub(crate) async fn start(name: CloudName, pace: Pace) -> World {
         let clouds = vec![name.cloud().simulated()];
         let config = Config { clouds, time: pace.time(), ..Config::default() };
         let running = Simulator::start(config).await.expect("the simulator starts");
         put_others(name, &running);
-        let tags = match deed {
-            Deed::CreateOverMarked => Some(mark("other-team", OURS)),
-            Deed::CreateOverUnmarked => Some(json!({})),
-            Deed::Create | Deed::Update | Deed::Delete => None,
-        };
-        if let Some(tags) = tags {
-            name.cloud().put_cluster(&running, OURS, tags);
-        }
         World { name, running }
+    }
+
+    /// Takes the mark from the cluster of our name.
+    pub(crate) fn unmark(&self) {
+        self.name.cloud().put_cluster(&self.running, OURS, json!({}));
     }
 
     /// Lets others work in our cluster.

@@ -2,7 +2,7 @@
 //! back when it is told to, and asks no more than it must. What the cloud refuses by itself may be what a late read has led
 //! to, and is no fault here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -75,8 +75,11 @@ fn early_requests(evidence: &Evidence<'_>, course: &Course<'_>, wrong: &mut Vec<
             let (first, seq) = (refused["seq"].as_u64(), request["seq"].as_u64());
             !course.processes.iter().any(|last| first <= Some(*last) && seq > Some(*last))
         };
-        let same =
-            |request: &&Value| request["operation"] == refused["operation"] && request["path"] == refused["path"];
+        let object = evidence.dialect.object(refused);
+        let same = |request: &&Value| {
+            let same = |member: &str| request[member] == refused[member];
+            same("operation") && same("path") && evidence.dialect.object(request) == object
+        };
         let mut later = evidence.requests[index + 1..].iter().take_while(same_process).peekable();
         if later.peek().is_none() {
             continue;
@@ -94,18 +97,21 @@ fn early_requests(evidence: &Evidence<'_>, course: &Course<'_>, wrong: &mut Vec<
     }
 }
 
-/// How many requests are no polls. A poll is a look after a wait; it belongs together with the looks that follow at once.
+/// How many requests are no polls. A poll asks again after a wait what was asked before; the looks that follow at once belong
+/// together with it.
 fn unwaited(dialect: &dyn Dialect, requests: &[Value], course: &Course<'_>) -> usize {
     let mut count = 0;
-    let mut last: Option<(i64, &Value)> = None;
-    let mut polling = false;
+    let mut last: BTreeMap<(&str, &str), &Value> = BTreeMap::new();
+    let (mut polling, mut before) = (false, 0);
     for request in requests {
         let now = moment(text(&request["time"]));
-        let since = last.map_or(0, |(then, _)| now - then);
-        let waited = since >= course.poll_interval && last.is_some_and(|(_, last)| last["not_before"].is_null());
-        polling = !dialect.is_write(request) && (waited || polling && since <= course.latency);
+        let same = last.insert((text(&request["operation"]), text(&request["path"])), request);
+        let waited = same.is_some_and(|same| {
+            same["not_before"].is_null() && now - moment(text(&same["time"])) >= course.poll_interval
+        });
+        polling = !dialect.is_write(request) && (waited || polling && now - before <= course.latency);
         count += usize::from(!polling);
-        last = Some((now, request));
+        before = now;
     }
     count
 }

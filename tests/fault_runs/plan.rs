@@ -73,6 +73,12 @@ pub(crate) struct Plan {
 /// How long a process may take unless said otherwise: three times what the longest deed takes, in minutes.
 pub(crate) const TIMEOUT: u64 = 180;
 
+/// An identity token of the form that all clouds take, which nobody has signed.
+pub(crate) const TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJvbmUifQ.c2ln";
+
+/// Another one.
+pub(crate) const ANOTHER_TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ0d28ifQ.c2ln";
+
 /// Worlds that are not calm.
 const WORLDS: u64 = 5;
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::clouds::CloudName;
-use crate::plan::{Blow, COURSES, Expected, GARBAGE, HUGE_WAIT, Plan, Scenario};
+use crate::plan::{ANOTHER_TOKEN, Blow, COURSES, Expected, GARBAGE, HUGE_WAIT, Plan, Scenario};
 use crate::run::References;
 
 /// A row.
@@ -159,7 +159,7 @@ fn credentials(cloud: CloudName, references: &References) -> Vec<Plan> {
             plans.push(calm.with(vec![expired(call)], Expected::Goal));
             // The file was written anew meanwhile: what it says now is what counts.
             let rotated = |token| Plan { rotation: Some((1, token)), ..calm.clone() };
-            plans.push(rotated("another").with(vec![expired(call)], Expected::Goal));
+            plans.push(rotated(ANOTHER_TOKEN).with(vec![expired(call)], Expected::Goal));
             if call > 2 {
                 let from_here = (call..call + ALL_REFUSED).map(expired).collect();
                 plans.push(rotated("invalid").with(from_here, Expected::Error("not authenticated")));

@@ -18,7 +18,7 @@ use crate::checker::Evidence;
 use crate::clouds::{CloudName, OTHERS, OURS, Reach};
 use crate::judge::{self, Course};
 use crate::line::{LATENCY, Timed};
-use crate::plan::{Blow, Expected, Plan, Scenario, TIMEOUT};
+use crate::plan::{Blow, Expected, Plan, Scenario, TIMEOUT, TOKEN};
 use crate::planted_bug::{Bug, Serial};
 use crate::world;
 
@@ -27,6 +27,9 @@ const POLL_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How often what was begun may be begun again once nothing is wrong any more.
 const FURTHER: usize = 2;
+
+/// What is said of a cluster that the cloud has given up on.
+const ONLY_DELETING: &str = "only deleting it is possible";
 
 /// More than an operation takes that is stuck.
 const UNTIL_UNSTUCK: Duration = Duration::from_secs(31 * 86_400);
@@ -141,7 +144,7 @@ pub(crate) fn run(plan: &Plan, bug: Option<Bug>, reference: Option<&Report>) -> 
     let line = Timed { runtime, clock, running: Arc::new(running), ahead, stalled: Default::default(), rotation: None };
     let folder = tempfile::tempdir().expect("a folder can be made");
     let mut stage = Stage { plan, bug, line, memory: Memory::default(), processes: Vec::new(), folder };
-    stage.write_token("good");
+    stage.write_token(TOKEN);
     let created = cloud.created();
     let (task, desired) = match plan.scenario {
         Scenario::Create => (Task::Apply, created.clone()),
@@ -200,13 +203,20 @@ pub(crate) fn run(plan: &Plan, bug: Option<Bug>, reference: Option<&Report>) -> 
 
     // From here on nothing is wrong any more.
     stage.running().clear_faults();
-    stage.write_token("good");
+    stage.write_token(TOKEN);
     let stuck = |blow: &Blow| matches!(blow.rule["fault"].as_str(), Some("stuck"));
     if plan.blows.iter().any(stuck) {
         stage.line.ahead += UNTIL_UNSTUCK;
     }
     let (mut last, mut further) = (first.end, 0);
     let mut said = first.said.clone();
+    if said.contains(ONLY_DELETING) {
+        // What nobody can mend is deleted and made anew, as the error says.
+        let deleted = stage.process(Task::Delete, &desired, TIMEOUT, bug);
+        if deleted.end != End::Done {
+            wrong.push(format!("it cannot be deleted: {}", deleted.said));
+        }
+    }
     while last != End::Done && further < FURTHER {
         let applied = stage.process(task, &desired, TIMEOUT, bug);
         (last, said) = (applied.end, applied.said);

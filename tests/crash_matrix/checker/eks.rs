@@ -28,6 +28,8 @@ impl Dialect for Eks {
             "clusterSecurityGroupId",
             "createdAt",
             "endpoint",
+            // What the cloud itself says of what it has made.
+            "health",
             "id",
             "identity",
             "modifiedAt",

@@ -343,6 +343,8 @@ struct Known {
     running: Vec<Operation>,
     /// Whether anything was sent that writes.
     wrote: bool,
+    /// Before when the cloud has asked not to be asked again.
+    not_before: Duration,
     failures: Vec<StepFailure>,
 }
 
@@ -732,18 +734,30 @@ impl<'a> Session<'a> {
 
     /// Whether a step that may or may not have been taken was taken.
     async fn read_back(&self, id: &EnvironmentId, step: &Step, desired: Option<&EnvironmentSpec>) -> Result<ReadBack> {
-        let observed = self.read(id).await?;
-        if let Some(observed) = &observed {
-            self.check_identity(observed, desired)?;
-            let running = self.ask(|| self.driver.backend.find_running(id)).await?;
-            let same = |running: &Operation| running.subject == step.subject && running.action == step.action;
-            if let Some(operation) = running.into_iter().find(same) {
-                return Ok(ReadBack::Running(operation));
+        loop {
+            let observed = self.read(id).await?;
+            if let Some(observed) = &observed {
+                self.check_identity(observed, desired)?;
+                let running = self.ask(|| self.driver.backend.find_running(id)).await?;
+                let (same, others): (Vec<_>, Vec<_>) = running
+                    .into_iter()
+                    .filter(|running| running.subject == step.subject)
+                    .partition(|running| running.action == step.action);
+                if let Some(operation) = same.into_iter().next() {
+                    return Ok(ReadBack::Running(operation));
+                }
+                if let Some(other) = others.into_iter().next() {
+                    // Some clouds do not tell an upgrade from an update: what this one is, shows when it has ended.
+                    if self.wait(&other, None).await?.at_once {
+                        self.pause(self.driver.poll_interval).await?;
+                    }
+                    continue;
+                }
             }
+            let steps = self.driver.backend.plan(observed.as_ref(), desired)?;
+            let open = steps.iter().any(|planned| planned.is_same_change(step));
+            return Ok(if open { ReadBack::Open } else { ReadBack::Done });
         }
-        let steps = self.driver.backend.plan(observed.as_ref(), desired)?;
-        let open = steps.iter().any(|planned| planned.is_same_change(step));
-        Ok(if open { ReadBack::Open } else { ReadBack::Done })
     }
 
     /// Whether what was read no longer calls for a step.
@@ -855,6 +869,10 @@ impl<'a> Session<'a> {
 
     /// Pauses, unless the run would be over before.
     async fn pause_or_fail(&self, duration: Duration, error: Error) -> Result<()> {
+        if let RetryClass::Throttled { retry_after: Some(_) } = error.kind.retry_class() {
+            let mut known = self.known();
+            known.not_before = known.not_before.max(self.driver.clock.now().saturating_add(duration));
+        }
         if self.driver.clock.now().saturating_add(duration) >= self.deadline {
             return Err(self.error(ErrorKind::TimedOut).with_source(error));
         }
@@ -945,8 +963,12 @@ impl<'a> Session<'a> {
 
     /// Tells how the run ended, after a last look where that is worth one.
     async fn finish(self, result: Result<()>) -> Outcome {
-        let fresh = self.known().fresh;
-        if let Some(id) = self.id.clone().filter(|_| !fresh) {
+        let (fresh, not_before) = {
+            let known = self.known();
+            (known.fresh, known.not_before)
+        };
+        let may_ask = self.driver.clock.now() >= not_before;
+        if let Some(id) = self.id.clone().filter(|_| !fresh && may_ask) {
             let last = tokio::select! {
                 biased;
                 read = self.driver.backend.read(&id) => read.ok(),
