@@ -337,16 +337,14 @@ pub(crate) fn progress(operation: &wire::Operation) -> Progress {
     Progress::Failed(ServerText::new(message))
 }
 
-/// What sort of change an operation may be. GKE tells an upgrade of nodes from no other change that makes them anew, so
-/// that both are said, and whoever looks for their own finds it.
-pub(crate) fn actions(operation_type: &str) -> &'static [Action] {
+/// What sort of change an operation is. GKE tells an upgrade of nodes from no other change that makes them anew.
+pub(crate) fn action(operation_type: &str) -> Action {
     match operation_type {
-        "CREATE_CLUSTER" | "CREATE_NODE_POOL" => &[Action::Create],
-        "DELETE_CLUSTER" | "DELETE_NODE_POOL" => &[Action::Delete],
-        "UPGRADE_MASTER" | "AUTO_UPGRADE_NODES" => &[Action::Upgrade],
-        "UPGRADE_NODES" => &[Action::Upgrade, Action::Update],
+        "CREATE_CLUSTER" | "CREATE_NODE_POOL" => Action::Create,
+        "DELETE_CLUSTER" | "DELETE_NODE_POOL" => Action::Delete,
+        "UPGRADE_MASTER" | "UPGRADE_NODES" | "AUTO_UPGRADE_NODES" => Action::Upgrade,
         // All else changes something, and what it is to be called decides nothing.
-        _ => &[Action::Update],
+        _ => Action::Update,
     }
 }
 

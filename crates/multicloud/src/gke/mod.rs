@@ -118,12 +118,12 @@ impl Gke {
                     None => Subject::Cluster,
                 },
             };
-            operations.extend(convert::actions(&operation.operation_type).iter().map(|action| Operation {
+            operations.push(Operation {
                 environment: id.clone(),
-                subject: subject.clone(),
-                action: *action,
+                subject,
+                action: convert::action(&operation.operation_type),
                 reference: Some(operation.name.clone()),
-            }));
+            });
         }
         Ok(operations)
     }
