@@ -26,7 +26,6 @@ mod planted_bug;
 mod point;
 mod tampering;
 mod terraform;
-#[allow(dead_code, unused_imports, reason = "the acceptance tests use all of it")]
 #[path = "../testbed/mod.rs"]
 mod testbed;
 mod world;

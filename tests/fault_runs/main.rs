@@ -287,6 +287,11 @@ fn planted(options: &Options, cloud: CloudName, bug: Bug, references: &Reference
         let plan = drawn(cloud, seed, references);
         let report = checked(&plan, Some(bug), references);
         if !report.is_empty() {
+            // What goes wrong without the bug is none of its doing.
+            let without = checked(&plan, None, references);
+            if !without.is_empty() {
+                return (format!("seed {seed} goes wrong without the bug: {}", without.join("; ")), false);
+            }
             let rules: BTreeSet<&str> = report.iter().filter_map(|wrong| wrong.split(':').next()).collect();
             let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
             return (format!("caught by seed {} of {BUG_SEEDS} at most, {seed}, by: {rules}", number + 1), true);

@@ -210,14 +210,14 @@ pub(crate) fn run(plan: &Plan, bug: Option<Bug>, reference: Option<&Report>) -> 
     }
     let (mut last, mut further) = (first.end, 0);
     let mut said = first.said.clone();
-    if said.contains(ONLY_DELETING) {
-        // What nobody can mend is deleted and made anew, as the error says.
-        let deleted = stage.process(Task::Delete, &desired, TIMEOUT, bug);
-        if deleted.end != End::Done {
-            wrong.push(format!("it cannot be deleted: {}", deleted.said));
-        }
-    }
     while last != End::Done && further < FURTHER {
+        if said.contains(ONLY_DELETING) {
+            // What nobody can mend is deleted and made anew, as the error says.
+            let deleted = stage.process(Task::Delete, &desired, TIMEOUT, bug);
+            if deleted.end != End::Done {
+                wrong.push(format!("it cannot be deleted: {}", deleted.said));
+            }
+        }
         let applied = stage.process(task, &desired, TIMEOUT, bug);
         (last, said) = (applied.end, applied.said);
         further += 1;
@@ -292,7 +292,10 @@ fn judged(plan: &Plan, report: &Report, reference: &Report) -> Vec<String> {
 
 /// Runs that nothing befalls, each done once.
 #[derive(Default)]
-pub(crate) struct References(Mutex<BTreeMap<(CloudName, Scenario, u64, bool), Arc<Report>>>);
+pub(crate) struct References(Mutex<BTreeMap<Calm, Arc<Report>>>);
+
+/// What tells such runs apart: the cloud, what is done, the world, and whether credentials end.
+type Calm = (CloudName, Scenario, u64, bool);
 
 impl References {
     pub(crate) fn of(&self, plan: &Plan) -> Arc<Report> {

@@ -51,7 +51,7 @@ impl Cloud for GkeCloud {
                     "audience":
                         "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/ci/providers/ci",
                 });
-                GoogleSettings { credentials: Some(Secret::new(&credentials.to_string())), ..settings }
+                GoogleSettings { credentials: Some(Secret::new(credentials.to_string())), ..settings }
             }
         };
         Arc::new(Gke::new(settings))
