@@ -41,13 +41,15 @@ pub(crate) fn all(dialect: &dyn Dialect) -> Vec<Tampering> {
         Tampering {
             rule: "different",
             deed: Deed::Update,
-            change: |dialect, _, after| assert!(change_number(dialect.drawn(), &mut after[OURS]), "there is a number"),
+            change: |dialect, _, after| {
+                assert!(change_leaf(dialect.drawn(), &mut after[OURS]), "there is something to change")
+            },
         },
         Tampering {
             rule: "foreign",
             deed: Deed::Update,
             change: |dialect, _, after| {
-                assert!(change_number(dialect.drawn(), &mut after[OTHERS[0]]), "there is a number");
+                assert!(change_leaf(dialect.drawn(), &mut after[OTHERS[0]]), "there is something to change");
             },
         },
         Tampering {
@@ -140,18 +142,22 @@ fn changes(dialect: &dyn Dialect, request: &Value) -> bool {
     dialect.is_write(request) && !dialect.creates(request) && request["path"].as_str().is_some_and(|p| p.contains(OURS))
 }
 
-/// Adds one to the first number that is not drawn.
-fn change_number(drawn: &[&str], value: &mut Value) -> bool {
+/// Changes the first number or text that is not drawn.
+fn change_leaf(drawn: &[&str], value: &mut Value) -> bool {
     match value {
         Value::Object(members) => {
             let told = members.iter_mut().filter(|(key, _)| !drawn.contains(&key.as_str()));
-            told.into_iter().any(|(_, member)| change_number(drawn, member))
+            told.into_iter().any(|(_, member)| change_leaf(drawn, member))
         }
-        Value::Array(members) => members.iter_mut().any(|member| change_number(drawn, member)),
+        Value::Array(members) => members.iter_mut().any(|member| change_leaf(drawn, member)),
         Value::Number(number) => {
             *value = json!(number.as_f64().unwrap_or_default() + 1.0);
             true
         }
-        Value::Null | Value::Bool(_) | Value::String(_) => false,
+        Value::String(text) => {
+            text.push('x');
+            true
+        }
+        Value::Null | Value::Bool(_) => false,
     }
 }
