@@ -13,6 +13,9 @@ use crate::checker::{
 /// A few more than that are none too many for the shortest runs, of which three times is less than one look and one retry.
 const BUDGET_LEAST: usize = 30;
 
+/// No process of these runs has that much time, in milliseconds.
+const LONGEST_WAIT: i64 = 3 * 3600 * 1000;
+
 /// What is known of a run besides, that met many faults.
 pub(crate) struct Course<'a> {
     /// The number of the last request before each process that worked on it.
@@ -68,6 +71,10 @@ fn unseen_writes(evidence: &Evidence<'_>, course: &Course<'_>, wrong: &mut Vec<S
 fn early_requests(evidence: &Evidence<'_>, course: &Course<'_>, wrong: &mut Vec<String>) {
     for (index, refused) in evidence.requests.iter().enumerate() {
         let Some(not_before) = refused["not_before"].as_str().map(moment) else { continue };
+        // Who is to wait for longer than there is time gives up, and steps beside it go on.
+        if not_before - moment(text(&refused["time"])) >= LONGEST_WAIT {
+            continue;
+        }
         // Of questions that are asked side by side, the first that fails is the answer; nobody hears the others.
         let beside = |request: &&Value| request["time"] == refused["time"] && !request["fault"].is_null();
         if evidence.requests.iter().filter(beside).count() > 1 {
