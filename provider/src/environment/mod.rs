@@ -174,8 +174,15 @@ impl Resource for EnvironmentResource {
             ));
             return Ok(None);
         }
-        let running = call.private().get::<Vec<Operation>>(RUNNING).unwrap_or_default();
-        remember(call.private(), Some(&observed), &running);
+        // Core forgets private data when a provider dies in an update. What is then known by its name alone is ours only if
+        // it says so; else the next run would take whatever has the name for what was meant.
+        let is_known = call.private().get::<String>(UID).is_some();
+        let owner = clouds.known_owner().ok().flatten().cloned();
+        let mark = owner.map(|owner| Mark { owner, environment: id.name().clone() });
+        if is_known || mark.is_some_and(|mark| is_marked(&observed, &mark)) {
+            let running = call.private().get::<Vec<Operation>>(RUNNING).unwrap_or_default();
+            remember(call.private(), Some(&observed), &running);
+        }
         Ok(Some(state::refreshed(state, &observed)))
     }
 

@@ -38,6 +38,9 @@ pub const SETTLE_LIMIT: Duration = Duration::from_secs(300);
 /// How far a read may lag behind what was accepted, where nothing but reading tells how an operation ended.
 pub const STALE_LIMIT: Duration = Duration::from_secs(60);
 
+/// After a pause of that length nothing is sent on what was seen before it: others may have changed it meanwhile.
+pub const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(30);
+
 /// How often one step is sent again after a reply was lost. Each time is preceded by reading back.
 pub const MAX_AMBIGUOUS_SENDS: u32 = 5;
 
@@ -124,7 +127,8 @@ pub struct Target {
     pub id: EnvironmentId,
     /// The mark that it carries, unless it was imported and never changed.
     pub mark: Mark,
-    /// [`Observed::uid`] when the caller saw it last. Another one now means another object of that name.
+    /// [`Observed::uid`] when the caller saw it last. Another one now means another object of that name. Without it, only
+    /// what carries the mark is taken for what is meant.
     pub uid: Option<String>,
     /// Whether the caller's own record protects it from deletion.
     pub deletion_protection: bool,
@@ -135,7 +139,7 @@ pub struct Target {
 pub struct Outcome {
     /// The environment's id; `None` if the run ended before that was known.
     pub id: Option<EnvironmentId>,
-    /// The environment when it was last read; `None` if it does not exist, or was not seen yet.
+    /// The environment when it was last read; `None` if it does not exist, was not seen yet, or is not what was meant.
     pub observed: Option<Observed>,
     /// What the cloud goes on with; the next run resumes from it.
     pub running: Vec<Operation>,
@@ -332,6 +336,8 @@ struct Session<'a> {
 struct Expected {
     mark: Option<Mark>,
     uid: Option<String>,
+    /// Whether the caller knows the object by its uid, which is then enough.
+    may_be_unmarked: bool,
 }
 
 /// What was learnt so far.
@@ -380,7 +386,11 @@ impl<'a> Session<'a> {
 
     fn for_target(mut self, target: &Target) -> Self {
         self.id = Some(target.id.clone());
-        self.expected = Expected { mark: Some(target.mark.clone()), uid: target.uid.clone() };
+        self.expected = Expected {
+            mark: Some(target.mark.clone()),
+            uid: target.uid.clone(),
+            may_be_unmarked: target.uid.is_some(),
+        };
         self
     }
 
@@ -503,7 +513,13 @@ impl<'a> Session<'a> {
     /// Sends one step until the cloud has accepted it, and waits for its end.
     async fn perform(&self, id: &EnvironmentId, step: &Step, desired: Option<&EnvironmentSpec>) -> Result<()> {
         if let Some(nodes) = &step.drain {
+            let began = self.driver.clock.now();
             self.drain(id, step, nodes).await?;
+            match self.look_again_after(began, id, step, desired).await? {
+                ReadBack::Open => {}
+                ReadBack::Running(operation) => self.wait_accepted(id, operation, step, desired).await?,
+                ReadBack::Done => return Ok(()),
+            }
         }
         let backend = &self.driver.backend;
         let token = self.run.token.for_step(step);
@@ -542,15 +558,17 @@ impl<'a> Session<'a> {
                     self.read_back(id, step, desired).await?
                 }
                 RetryClass::Throttled { retry_after } => {
+                    let began = self.driver.clock.now();
                     let delay = retry_after.unwrap_or_else(|| backoff.next(&self.driver.jitter));
                     let error = self.bear_outage(&mut out_since, error)?;
                     self.pause_or_fail(delay, error).await?;
-                    ReadBack::Open
+                    self.look_again_after(began, id, step, desired).await?
                 }
                 RetryClass::Propagating => {
+                    let began = self.driver.clock.now();
                     self.give_up_after(&mut propagating_since, PROPAGATION_LIMIT, error)?;
                     self.pause(backoff.next(&self.driver.jitter)).await?;
-                    ReadBack::Open
+                    self.look_again_after(began, id, step, desired).await?
                 }
                 RetryClass::Ambiguous => {
                     doubtful = true;
@@ -564,10 +582,31 @@ impl<'a> Session<'a> {
             };
             match read_back {
                 ReadBack::Open => {}
-                ReadBack::Running(operation) => return self.wait_accepted(id, operation, step, desired).await,
+                ReadBack::Running(operation) => {
+                    self.wait_accepted(id, operation, step, desired).await?;
+                    // It looked like ours, and may have been the cloud's own or somebody else's.
+                    match self.read_back(id, step, desired).await? {
+                        ReadBack::Open => {}
+                        ReadBack::Running(_) | ReadBack::Done => return Ok(()),
+                    }
+                }
                 ReadBack::Done => return Ok(()),
             }
         }
+    }
+
+    /// How a step stands after a pause: as before, if the pause was short, else as a fresh look says.
+    async fn look_again_after(
+        &self,
+        began: Duration,
+        id: &EnvironmentId,
+        step: &Step,
+        desired: Option<&EnvironmentSpec>,
+    ) -> Result<ReadBack> {
+        if self.driver.clock.now().saturating_sub(began) < LOOK_AGAIN_AFTER {
+            return Ok(ReadBack::Open);
+        }
+        self.read_back(id, step, desired).await
     }
 
     /// Empties the nodes that a step takes away. A run that is begun again does it again, and finds less to do.
@@ -806,7 +845,8 @@ impl<'a> Session<'a> {
     async fn read(&self, id: &EnvironmentId) -> Result<Option<Observed>> {
         let observed = self.ask(|| self.driver.backend.read(id)).await?;
         let mut known = self.known();
-        known.observed.clone_from(&observed);
+        // What is not what was meant is nobody's to remember: the next run would take it for what is meant.
+        known.observed = observed.clone().filter(|observed| self.mistaken_identity(observed).is_none());
         known.fresh = true;
         Ok(observed)
     }
@@ -931,20 +971,27 @@ impl<'a> Session<'a> {
         (!differences.is_empty()).then(|| differences.iter().map(words).collect::<Vec<_>>().join(", "))
     }
 
-    /// Whether what was found is what was meant. Asked of whatever was read, before anything is written to it.
-    fn check_identity(&self, observed: &Observed, desired: Option<&EnvironmentSpec>) -> Result<()> {
-        let refuse = |why| Err(self.refuse(ErrorKind::NotOwned, why));
+    /// Why what was found is not what was meant, if it is not.
+    fn mistaken_identity(&self, observed: &Observed) -> Option<Refusal> {
         if let Some(expected) = &self.expected.uid
             && *expected != observed.uid
         {
-            return refuse(Refusal::Replaced { expected: expected.clone(), found: observed.uid.clone() });
+            return Some(Refusal::Replaced { expected: expected.clone(), found: observed.uid.clone() });
         }
         match self.expected.mark.as_ref().map(|mark| mark.judge(&observed.tags)) {
-            None | Some(Ownership::Ours) => {}
-            // What was imported carries no mark until its first change; what a creation finds must carry it.
-            Some(Ownership::Unmarked) if self.creates => return refuse(Refusal::Unmarked),
-            Some(Ownership::Unmarked) => {}
-            Some(Ownership::Other { owner, environment }) => return refuse(Refusal::foreign(owner, environment)),
+            None | Some(Ownership::Ours) => None,
+            // What was imported carries no mark until its first change, and is known by its uid alone.
+            Some(Ownership::Unmarked) if self.expected.may_be_unmarked => None,
+            Some(Ownership::Unmarked) => Some(Refusal::Unmarked),
+            Some(Ownership::Other { owner, environment }) => Some(Refusal::foreign(owner, environment)),
+        }
+    }
+
+    /// Whether what was found is what was meant. Asked of whatever was read, before anything is written to it.
+    fn check_identity(&self, observed: &Observed, desired: Option<&EnvironmentSpec>) -> Result<()> {
+        let refuse = |why| Err(self.refuse(ErrorKind::NotOwned, why));
+        if let Some(why) = self.mistaken_identity(observed) {
+            return refuse(why);
         }
         let differences = desired.and_then(|desired| self.differences(observed, desired));
         match differences {
@@ -975,6 +1022,7 @@ impl<'a> Session<'a> {
                 () = self.driver.clock.sleep(LAST_READ_LIMIT) => None,
             };
             if let Some(observed) = last {
+                let observed = observed.filter(|observed| self.mistaken_identity(observed).is_none());
                 self.known().observed = observed;
             }
         }

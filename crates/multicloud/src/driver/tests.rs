@@ -774,11 +774,91 @@ fn what_was_imported_is_marked_by_its_first_update() {
     bench.cloud.edit(|clusters| clusters.get_mut(&spec.name).unwrap().tags.clear());
     let imported = bench.run(bench.driver.import(&target(&spec).id, &spec.mark())).unwrap();
     assert_eq!(imported.id, target(&spec).id);
-    assert_converged(&bench.update(&spec));
+    let sent = bench.sent();
+    assert_kind(&bench.update(&spec), ErrorKind::NotOwned);
+    let deleted = bench.run(bench.driver.delete(&target(&spec), Run::new(HOUR, &|_| {})));
+    assert_kind(&deleted, ErrorKind::NotOwned);
+    assert_eq!(bench.sent(), sent, "what is known by its name alone is not ours");
+    let known = Target { uid: Some(imported.uid), ..target(&spec) };
+    assert_converged(&bench.run(bench.driver.update(&known, &spec, Run::new(HOUR, &|_| {}))));
     assert_eq!(bench.cloud.clusters()[&spec.name].tags, spec.tags_with_mark());
     let missing = EnvironmentId::Memory { name: "nobody".parse().unwrap() };
     let error = bench.run(bench.driver.import(&missing, &spec.mark())).unwrap_err();
     assert_eq!(error.kind, ErrorKind::NotFound);
+}
+
+/// A cluster that was made anew by somebody else, and what one run was told of it, are nothing to the next run.
+#[test]
+fn what_was_refused_is_handed_to_nobody() {
+    let bench = Bench::new();
+    let spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    let meant = Target { uid: Some(bench.cloud.clusters()[&spec.name].uid.clone()), ..target(&spec) };
+    bench.cloud.edit(|clusters| {
+        let cluster = clusters.get_mut(&spec.name).unwrap();
+        cluster.uid = "memory-other".to_owned();
+        cluster.tags.clear();
+    });
+    let sent = bench.sent();
+    let handed = Mutex::new(0);
+    let note = |at: &Checkpoint<'_>| *handed.lock().unwrap() += usize::from(at.observed.is_some());
+    for outcome in [
+        bench.run(bench.driver.update(&meant, &spec, Run::new(HOUR, &note))),
+        bench.run(bench.driver.delete(&meant, Run::new(HOUR, &note))),
+    ] {
+        assert_kind(&outcome, ErrorKind::NotOwned);
+        assert_eq!(outcome.observed, None);
+    }
+    assert_eq!((bench.sent(), *handed.lock().unwrap()), (sent, 0));
+}
+
+#[test]
+fn after_a_long_pause_nothing_is_sent_on_an_old_look() {
+    let bench = Bench::new();
+    let mut spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Fixed(3));
+    let throttled = ErrorKind::Throttled { retry_after: Some(2 * LOOK_AGAIN_AFTER) };
+    bench.fault(FaultOn::AnyWrite, Disturbance::Refused(throttled), 1);
+    let committed = bench.writes().len();
+    let outcome = bench.run(async {
+        let (target, note) = (target(&spec), |_: &Checkpoint<'_>| {});
+        let updating = bench.driver.update(&target, &spec, Run::new(HOUR, &note));
+        let meddling = async {
+            bench.clock.sleep(LOOK_AGAIN_AFTER).await;
+            bench.cloud.edit(|clusters| clusters.get_mut(&spec.name).unwrap().uid = "memory-other".to_owned());
+        };
+        tokio::join!(updating, meddling).0
+    });
+    let told: Vec<_> = outcome.errors().into_iter().map(|error| error.kind).collect();
+    assert_eq!(told, [ErrorKind::NotOwned]);
+    assert_eq!(bench.writes().len(), committed, "nothing is written to another cluster");
+}
+
+#[test]
+fn somebody_elses_operation_of_the_same_sort_is_not_taken_for_ours() {
+    let bench = Bench::new();
+    let mut spec = example_spec("prod");
+    assert_converged(&bench.create(&spec));
+    let mut others = spec.clone();
+    edit_pool(&mut others, "system", |pool| drop(pool.labels.insert("theirs".to_owned(), "1".to_owned())));
+    edit_pool(&mut spec, "system", |pool| pool.size = PoolSize::Fixed(3));
+    bench.fault(FaultOn::AnyWrite, Disturbance::RequestLost, 1);
+    let outcome = bench.run(async {
+        let (target, note) = (target(&spec), |_: &Checkpoint<'_>| {});
+        let updating = bench.driver.update(&target, &spec, Run::new(HOUR, &note));
+        let meddling = async {
+            let backend = bench.cloud.backend();
+            // After our request went, and before it is looked for.
+            bench.clock.sleep(Duration::from_millis(1)).await;
+            let observed = bench.cloud.clusters()[&spec.name].clone();
+            let steps = backend.plan(Some(&observed), Some(&others)).unwrap();
+            backend.begin(&target.id, &steps[0], &IdempotencyToken::random()).await.unwrap();
+        };
+        tokio::join!(updating, meddling).0
+    });
+    assert_converged(&outcome);
+    bench.assert_as(&spec);
 }
 
 #[test]
