@@ -2,7 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "tests panic where something is not as it must be")]
 
 mod aks_world;
+#[allow(dead_code, reason = "only requests are asked about here")]
+#[path = "../../simulator/tests/azure/description.rs"]
+mod description;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -10,11 +14,14 @@ use multicloud::aks::{AksSpec, AzureSettings, EntraSpec, SkuTier};
 use multicloud::backend::Backend;
 use multicloud::conformance::World;
 use multicloud::drain::NoDrainer;
-use multicloud::environment::{CloudSpec, EnvironmentSpec, PoolMode, PoolSize, Status};
+use multicloud::environment::{
+    CloudSpec, EnvironmentSpec, MaxSurge, PoolMode, PoolSize, PoolSpec, Status, Taint, TaintEffect,
+};
 use multicloud::{Driver, EnvironmentId, Error, ErrorChain, ErrorKind, Jitter, Outcome, PoolName, Run, Target};
 use serde_json::{Value, json};
 
 use self::aks_world::{GROUP, SUBSCRIPTION, Simulated, UNREGISTERED, aks, pool, spec};
+use self::description::{AZURE, Direction};
 
 const TIMEOUT: Duration = Duration::from_secs(4 * 3600);
 
@@ -270,6 +277,88 @@ async fn users_get_in_and_administrators_are_never_asked_for() {
     let left = entra.credential.expires_at.duration_since(SystemTime::now()).unwrap();
     assert!(left <= Duration::from_secs(24 * 3600), "{left:?}");
     assert!(!world.requests().iter().any(|name| name.contains("Admin")));
+}
+
+/// A life with every setting that can be told, and each of them changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_is_as_published() {
+    fn jobs() -> PoolSpec {
+        let mut pool = pool();
+        pool.mode = PoolMode::User;
+        pool.spot = true;
+        pool.size = PoolSize::Autoscale { min: 0, max: 5 };
+        pool
+    }
+    let world = Simulated::start().await;
+    let driver = driver(&world, world.settings());
+    // The name that the published paths are filled with.
+    let mut spec = spec("c");
+    spec.tags.insert("team".to_owned(), "a".to_owned());
+    spec.network.authorized_cidrs = ["203.0.113.0/24".to_owned()].into();
+    aks_of(&mut spec).dns_prefix = Some("prefix".to_owned());
+    aks_of(&mut spec).disable_local_accounts = true;
+    aks_of(&mut spec).entra = Some(EntraSpec::default());
+    let system = spec.node_pools.get_mut(&name("system")).unwrap();
+    system.disk_size_gb = Some(64);
+    system.zones = ["1".to_owned(), "2".to_owned()].into();
+    system.max_surge = Some(MaxSurge::Count(2));
+    system.drain_timeout = Some(Duration::from_secs(900));
+    spec.node_pools.insert(name("jobs"), jobs());
+    assert_converged(&driver.create(&spec, run()).await);
+
+    spec.tags.insert("team".to_owned(), "b".to_owned());
+    assert_converged(&driver.update(&target(&spec), &spec, run()).await);
+    aks_of(&mut spec).sku_tier = SkuTier::Standard;
+    aks_of(&mut spec).oidc_issuer = true;
+    aks_of(&mut spec).workload_identity = true;
+    spec.network.authorized_cidrs.clear();
+    let system = spec.node_pools.get_mut(&name("system")).unwrap();
+    system.size = PoolSize::Autoscale { min: 1, max: 4 };
+    system.labels = [("team".to_owned(), "a".to_owned())].into();
+    system.taints =
+        [Taint { key: "k".to_owned(), value: "v".to_owned(), effect: TaintEffect::PreferNoSchedule }].into();
+    system.max_surge = Some(MaxSurge::Percent(33));
+    assert_converged(&driver.update(&target(&spec), &spec, run()).await);
+    spec.kubernetes.version = "1.32".parse().unwrap();
+    assert_converged(&driver.update(&target(&spec), &spec, run()).await);
+    spec.node_pools.get_mut(&name("system")).unwrap().machine_type = "Standard_D4s_v5".parse().unwrap();
+    assert_converged(&driver.update(&target(&spec), &spec, run()).await);
+    assert_converged(&driver.delete(&target(&spec), run()).await);
+
+    let mut sent = BTreeSet::new();
+    let mut named = BTreeSet::new();
+    for entry in world.running.journal() {
+        if let Some((method, url)) = AZURE.operation(entry.operation) {
+            named.insert(entry.operation);
+            assert_eq!(entry.method, method, "{}", entry.operation);
+            // One agent pool is like the other, and Azure heeds no case.
+            let path = entry.path.split('?').next().unwrap();
+            let path = match path.split_once("/agentPools/") {
+                Some((cluster, _)) => format!("{cluster}/agentPools/p"),
+                None => path.to_owned(),
+            };
+            let published = url.split('?').next().unwrap();
+            assert!(path.eq_ignore_ascii_case(published), "{}: {path} is not {published}", entry.operation);
+        }
+        let Some(model) = description::models(entry.operation).0 else {
+            let is_form = entry.operation == "OAuth2_Token";
+            assert!(is_form || entry.request.is_none(), "{} has a body", entry.operation);
+            continue;
+        };
+        let request = entry.request.expect("a body");
+        assert_eq!(AZURE.problems(model, &request, Direction::Request), [""; 0], "{}", entry.operation);
+        // The same with a member that is not there, as a misspelt one would be.
+        let mut misspelt = request;
+        misspelt["tagz"] = json!({});
+        let problems = AZURE.problems(model, &misspelt, Direction::Request);
+        assert_eq!(problems, [format!("{model}.tagz is not in the model")], "{}", entry.operation);
+        sent.insert(entry.operation);
+    }
+    let bodies = ["AgentPools_CreateOrUpdate", "ManagedClusters_CreateOrUpdate", "ManagedClusters_UpdateTags"];
+    assert_eq!(sent, bodies.into());
+    for operation in bodies.into_iter().chain(["AgentPools_Delete", "ManagedClusters_Delete", "ManagedClusters_Get"]) {
+        assert!(named.contains(operation), "{operation} is not among {named:?}");
+    }
 }
 
 /// Whatever the seed draws: two runs are enough, and nothing is left to do.

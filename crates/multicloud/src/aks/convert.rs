@@ -565,6 +565,20 @@ const READ_ONLY_OF_CLUSTER: &[&str] = &[
 ];
 const READ_ONLY_OF_POOL: &[&str] =
     &["eTag", "provisioningState", "powerState", "currentOrchestratorVersion", "nodeImageVersion", "status"];
+/// And of what lies below those, where `*` is every item.
+const READ_ONLY_WITHIN_CLUSTER: &[(&[&str], &[&str])] = &[
+    (&["identity"], &["principalId", "tenantId"]),
+    (&["identity", "userAssignedIdentities", "*"], &["principalId", "clientId"]),
+    (&["properties", "addonProfiles", "*"], &["identity"]),
+    (&["properties", "agentPoolProfiles", "*"], READ_ONLY_OF_POOL),
+    (&["properties", "agentPoolProfiles", "*", "localDNSProfile"], &["state"]),
+    (&["properties", "ingressProfile", "webAppRouting"], &["identity"]),
+    (&["properties", "networkProfile", "loadBalancerProfile"], &["effectiveOutboundIPs"]),
+    (&["properties", "networkProfile", "natGatewayProfile"], &["effectiveOutboundIPs"]),
+    (&["properties", "oidcIssuerProfile"], &["issuerURL"]),
+    (&["properties", "podIdentityProfile", "userAssignedIdentities", "*"], &["provisioningState", "provisioningInfo"]),
+    (&["properties", "privateLinkResources", "*"], &["privateLinkServiceID"]),
+];
 
 fn remove(object: &mut Value, keys: &[&str]) {
     if let Some(object) = object.as_object_mut() {
@@ -572,23 +586,29 @@ fn remove(object: &mut Value, keys: &[&str]) {
     }
 }
 
+fn remove_within(value: &mut Value, place: &[&str], keys: &[&str]) {
+    match (place.split_first(), value) {
+        (None, value) => remove(value, keys),
+        (Some((&"*", rest)), Value::Array(items)) => {
+            items.iter_mut().for_each(|item| remove_within(item, rest, keys));
+        }
+        (Some((&"*", rest)), Value::Object(items)) => {
+            items.values_mut().for_each(|item| remove_within(item, rest, keys));
+        }
+        (Some((name, rest)), value) => {
+            if let Some(value) = value.get_mut(name) {
+                remove_within(value, rest, keys);
+            }
+        }
+    }
+}
+
 /// A cluster as it may be sent back.
 pub(crate) fn writable_cluster(document: &mut Value) {
     remove(document, READ_ONLY_OF_RESOURCE);
     remove(&mut document["properties"], READ_ONLY_OF_CLUSTER);
-    let pools = document.pointer_mut("/properties/agentPoolProfiles").and_then(Value::as_array_mut);
-    for pool in pools.into_iter().flatten() {
-        remove(pool, READ_ONLY_OF_POOL);
-    }
-    if let Some(identity) = document.get_mut("identity") {
-        remove(identity, &["principalId", "tenantId"]);
-        let identities = identity.get_mut("userAssignedIdentities").and_then(Value::as_object_mut);
-        for identity in identities.into_iter().flat_map(Map::values_mut) {
-            *identity = json!({});
-        }
-    }
-    if let Some(issuer) = document.pointer_mut("/properties/oidcIssuerProfile") {
-        remove(issuer, &["issuerURL"]);
+    for (place, keys) in READ_ONLY_WITHIN_CLUSTER {
+        remove_within(document, place, keys);
     }
 }
 
@@ -596,4 +616,5 @@ pub(crate) fn writable_cluster(document: &mut Value) {
 pub(crate) fn writable_pool(document: &mut Value) {
     remove(document, READ_ONLY_OF_RESOURCE);
     remove(&mut document["properties"], READ_ONLY_OF_POOL);
+    remove_within(document, &["properties", "localDNSProfile"], &["state"]);
 }
