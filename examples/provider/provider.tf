@@ -11,5 +11,5 @@ provider "multicloud" {
   owner  = "platform"
   azure  = { subscription_id = "00000000-0000-4000-8000-000000000001" }
   aws    = { region = "us-east-1" }
-  google = { project = "simulated-project" }
+  google = { project = "acme-platform" }
 }

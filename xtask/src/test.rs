@@ -8,8 +8,8 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::tools::{
-    Missing, Tool, aws, azure_sdk, cargo_deny, discovery, gcloud, kubernetes, kubernetes_provider, kwok, moto, opentofu,
-    terraform, zigbuild,
+    Missing, Tool, aws, azure_sdk, cargo_deny, discovery, gcloud, kubernetes, kubernetes_provider, kwok, moto,
+    opentofu, terraform, zigbuild,
 };
 use crate::{process, release, workspace};
 

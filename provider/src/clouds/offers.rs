@@ -4,8 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use multicloud::environment::{CloudSpec, MachineType};
-use multicloud::gke::ReleaseChannel;
+use multicloud::environment::MachineType;
 use multicloud::{Backend, BackendKind, EnvironmentSpec, KubernetesVersion, PoolName, Region, Violation};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -29,21 +28,19 @@ type Place = (BackendKind, Option<Region>);
 struct Question {
     place: Place,
     version: KubernetesVersion,
-    channel: Option<ReleaseChannel>,
+    /// What only that cloud has, as text: some of it decides what is offered, such as a release channel.
+    cloud: String,
     pools: Vec<(PoolName, MachineType, Option<KubernetesVersion>, BTreeSet<String>)>,
 }
 
 impl Question {
     fn of(desired: &EnvironmentSpec) -> Self {
-        let channel = match &desired.cloud {
-            CloudSpec::Gke(gke) => gke.release_channel,
-            CloudSpec::Aks(_) | CloudSpec::Eks(_) | CloudSpec::Memory(_) => None,
-        };
         let pools = desired.node_pools.iter();
         Self {
             place: (desired.cloud.backend(), desired.region.clone()),
             version: desired.kubernetes.version,
-            channel,
+            // Plain data, which always serializes; were it otherwise, one question too few would be asked.
+            cloud: serde_json::to_string(&desired.cloud).unwrap_or_default(),
             pools: pools
                 .map(|(name, pool)| (name.clone(), pool.machine_type.clone(), pool.version, pool.zones.clone()))
                 .collect(),
