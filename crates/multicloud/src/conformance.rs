@@ -101,6 +101,7 @@ suite![
     plans_without_asking,
     creates_reads_back_and_is_content,
     scales_in_place,
+    moves_bounds_past_the_size,
     adds_and_removes_pools,
     changes_labels_and_taints,
     changes_tags,
@@ -305,6 +306,25 @@ async fn scales_in_place(world: &dyn World) {
         let observed = bench.observed().await;
         assert_eq!((observed.node_pools[&system].min, observed.node_pools[&system].max), size.bounds());
         assert_eq!(observed.uid, uid, "it is still the same environment");
+    }
+    bench.clean_up().await;
+}
+
+async fn moves_bounds_past_the_size(world: &dyn World) {
+    let system = pool_name("system");
+    let edit = |spec: &mut EnvironmentSpec| {
+        spec.node_pools.get_mut(&pool_name("system")).unwrap().size = PoolSize::Autoscale { min: 1, max: 3 };
+    };
+    let mut bench = Bench::created(world, "bounds", edit).await;
+    // However many nodes there are now, some of these bounds do not hold them.
+    for (min, max) in [(4, 6), (1, 2), (3, 9)] {
+        let size = PoolSize::Autoscale { min, max };
+        bench.spec.node_pools.get_mut(&system).unwrap().size = size;
+        let writes = bench.updated().await;
+        let as_meant = |write: &(Action, Subject)| *write == (Action::Update, on_pool("system"));
+        assert!(!writes.is_empty() && writes.iter().all(as_meant), "{size:?}: {writes:?}");
+        let observed = bench.observed().await;
+        assert_eq!((observed.node_pools[&system].min, observed.node_pools[&system].max), (min, max));
     }
     bench.clean_up().await;
 }

@@ -42,6 +42,10 @@ pub enum AksChange {
         agent_pool: String,
         /// The version after.
         to: KubernetesVersion,
+        /// The patch that the control plane runs of that version, where it runs it: AKS takes a minor alone as the newest
+        /// patch that it has of it, which may be ahead of the control plane, and no pool may be.
+        #[serde(default)]
+        patch: Option<String>,
     },
     /// `DELETE` of an agent pool.
     DeletePool {

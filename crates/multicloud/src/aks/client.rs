@@ -258,13 +258,17 @@ impl Client {
             }
             AksChange::ConfigureCluster(settings) => {
                 let mut document = cluster().await?;
+                let etag = convert::etag(&document);
+                convert::writable_cluster(&mut document);
                 convert::configure_cluster(&mut document, settings);
-                (self.put_back(PUT_CLUSTER, place.cluster(), document, convert::writable_cluster), false)
+                (self.put_back(PUT_CLUSTER, place.cluster(), etag, &document), false)
             }
             AksChange::UpgradeCluster { to } => {
                 let mut document = cluster().await?;
+                let etag = convert::etag(&document);
+                convert::writable_cluster(&mut document);
                 convert::upgrade_cluster(&mut document, *to);
-                (self.put_back(PUT_CLUSTER, place.cluster(), document, convert::writable_cluster), false)
+                (self.put_back(PUT_CLUSTER, place.cluster(), etag, &document), false)
             }
             AksChange::TagCluster { tags } => {
                 let call = self.aks("ManagedClusters_UpdateTags", Method::PATCH, place.cluster());
@@ -277,14 +281,17 @@ impl Client {
             }
             AksChange::ConfigurePool(settings) => {
                 let mut document = pool(&settings.agent_pool).await?;
+                let etag = convert::etag(&document);
+                convert::writable_pool(&mut document);
                 convert::configure_pool(&mut document, settings);
-                let path = pool_path(&settings.agent_pool);
-                (self.put_back(PUT_POOL, path, document, convert::writable_pool), false)
+                (self.put_back(PUT_POOL, pool_path(&settings.agent_pool), etag, &document), false)
             }
-            AksChange::UpgradePool { agent_pool, to } => {
+            AksChange::UpgradePool { agent_pool, to, patch } => {
                 let mut document = pool(agent_pool).await?;
-                convert::upgrade_pool(&mut document, *to);
-                (self.put_back(PUT_POOL, pool_path(agent_pool), document, convert::writable_pool), false)
+                let etag = convert::etag(&document);
+                convert::writable_pool(&mut document);
+                convert::upgrade_pool(&mut document, *to, patch.as_deref());
+                (self.put_back(PUT_POOL, pool_path(agent_pool), etag, &document), false)
             }
             AksChange::DeletePool { agent_pool } => {
                 (self.aks("AgentPools_Delete", Method::DELETE, pool_path(agent_pool)), false)
@@ -308,10 +315,8 @@ impl Client {
         }
     }
 
-    fn put_back(&self, name: &'static str, path: String, mut document: Value, writable: fn(&mut Value)) -> Call {
-        let etag = convert::etag(&document);
-        writable(&mut document);
-        let call = self.aks(name, Method::PUT, path).body(&document);
+    fn put_back(&self, name: &'static str, path: String, etag: Option<String>, document: &Value) -> Call {
+        let call = self.aks(name, Method::PUT, path).body(document);
         match etag {
             Some(etag) => call.header(header::IF_MATCH, &etag),
             // An older version of the API, by the settings: it has no etags.

@@ -546,8 +546,9 @@ pub(crate) fn configure_pool(document: &mut Value, settings: &PoolSettings) {
 }
 
 /// Changes the version of an agent pool.
-pub(crate) fn upgrade_pool(document: &mut Value, to: KubernetesVersion) {
-    set(document, &["properties", "orchestratorVersion"], to.to_string().into());
+pub(crate) fn upgrade_pool(document: &mut Value, to: KubernetesVersion, patch: Option<&str>) {
+    let version = patch.map_or_else(|| to.to_string(), str::to_owned);
+    set(document, &["properties", "orchestratorVersion"], version.into());
 }
 
 /// What the published models call read-only of a cluster, of its properties, and of an agent pool's.
@@ -603,18 +604,32 @@ fn remove_within(value: &mut Value, place: &[&str], keys: &[&str]) {
     }
 }
 
-/// A cluster as it may be sent back.
+/// Takes away the number of nodes of a pool whose autoscaler is on: it moves at any time, and AKS refuses a request that
+/// says another than the present one (<https://github.com/Azure/AKS/issues/1627>; terraform-provider-azurerm, "cannot change
+/// `node_count` when `auto_scaling_enabled` is set to `true`").
+fn leave_count_to_autoscaler(pool: &mut Value) {
+    if pool["enableAutoScaling"] == true {
+        remove(pool, &["count"]);
+    }
+}
+
+/// A cluster as it may be sent back, before it is changed.
 pub(crate) fn writable_cluster(document: &mut Value) {
     remove(document, READ_ONLY_OF_RESOURCE);
     remove(&mut document["properties"], READ_ONLY_OF_CLUSTER);
+    let pools = document.pointer_mut("/properties/agentPoolProfiles").and_then(Value::as_array_mut);
+    for pool in pools.into_iter().flatten() {
+        leave_count_to_autoscaler(pool);
+    }
     for (place, keys) in READ_ONLY_WITHIN_CLUSTER {
         remove_within(document, place, keys);
     }
 }
 
-/// An agent pool as it may be sent back.
+/// An agent pool as it may be sent back, before it is changed.
 pub(crate) fn writable_pool(document: &mut Value) {
     remove(document, READ_ONLY_OF_RESOURCE);
     remove(&mut document["properties"], READ_ONLY_OF_POOL);
     remove_within(document, &["properties", "localDNSProfile"], &["state"]);
+    leave_count_to_autoscaler(&mut document["properties"]);
 }

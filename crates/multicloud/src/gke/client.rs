@@ -363,13 +363,13 @@ impl Session {
                     self.check_offered(place, *goal).await?;
                 }
                 let mut update = convert::cluster_update(place.project, setting);
-                if let Some(etag) = self.take_etag(place) {
+                if let Some(etag) = self.etag(place) {
                     update["etag"] = etag.into();
                 }
                 Some(json!({ "update": update }))
             }
             GkeChange::SetLabels { labels } => {
-                let fingerprint = self.label_fingerprint(place).await?;
+                let fingerprint = self.label_fingerprint(place)?;
                 Some(json!({ "resourceLabels": labels, "labelFingerprint": fingerprint }))
             }
             GkeChange::SetMaintenanceWindow { window } => {
@@ -380,7 +380,7 @@ impl Session {
             GkeChange::CreatePool(new) => Some(json!({ "nodePool": convert::new_pool(new) })),
             GkeChange::UpdatePool { pool, setting } => {
                 let mut update = convert::pool_update(setting);
-                if let Some(etag) = self.take_pool_etag(place, pool) {
+                if let Some(etag) = self.pool_etag(place, pool) {
                     update["etag"] = etag.into();
                 }
                 Some(update)
@@ -402,7 +402,15 @@ impl Session {
             GkeChange::DeletePool { .. } => ("DeleteNodePool", Method::DELETE),
         };
         let url = format!("{}/v1/{path}", self.container);
-        let operation: wire::Operation = self.send(call, method, &url, body.as_ref()).await?;
+        let answer: Result<wire::Operation, Failure> = self.send(call, method, &url, body.as_ref()).await;
+        let may_have_changed = match &answer {
+            Ok(_) => true,
+            Err(failure) => failure.kind == ErrorKind::Ambiguous,
+        };
+        if may_have_changed {
+            self.spend(place, body.as_ref());
+        }
+        let operation = answer?;
         if operation.name.is_empty() {
             // Accepted, and nothing to ask about: what can be read decides.
             return Err(Failure::incomplete("operation name").with_kind(ErrorKind::Ambiguous).in_call(call));
@@ -411,24 +419,41 @@ impl Session {
     }
 
     /// The cluster's checksum, which holds for one change.
-    fn take_etag(&self, place: &Place<'_>) -> Option<String> {
-        let mut seen = self.seen();
-        let etag = std::mem::take(&mut seen.get_mut(&place.path())?.etag);
+    fn etag(&self, place: &Place<'_>) -> Option<String> {
+        let etag = self.seen().get(&place.path())?.etag.clone();
         (!etag.is_empty()).then_some(etag)
     }
 
-    fn take_pool_etag(&self, place: &Place<'_>, pool: &str) -> Option<String> {
-        let mut seen = self.seen();
-        let etag = std::mem::take(&mut seen.get_mut(&place.path())?.pools.get_mut(pool)?.etag);
+    fn pool_etag(&self, place: &Place<'_>, pool: &str) -> Option<String> {
+        let etag = self.seen().get(&place.path())?.pools.get(pool)?.etag.clone();
         (!etag.is_empty()).then_some(etag)
     }
 
-    /// The checksum of the cluster's labels, without which they cannot be set; asked for where it is not known.
-    async fn label_fingerprint(&self, place: &Place<'_>) -> Result<String, Failure> {
-        let known = self.seen().get_mut(&place.path()).map(|seen| std::mem::take(&mut seen.label_fingerprint));
-        match known.filter(|known| !known.is_empty()) {
-            Some(known) => Ok(known),
-            None => Ok(self.cluster(place).await?.ok_or_else(|| gone(place))?.label_fingerprint),
+    /// The checksum of the cluster's labels, without which they cannot be set. It is that of the look that the labels were
+    /// planned by: with a newer one, labels that somebody else has set in between would be taken away unnoticed.
+    fn label_fingerprint(&self, place: &Place<'_>) -> Result<String, Failure> {
+        let known = self.seen().get(&place.path()).map(|seen| seen.label_fingerprint.clone());
+        known.filter(|known| !known.is_empty()).ok_or_else(|| {
+            let source = "the labels have changed since they were looked at, and are looked at again";
+            Failure::new(ErrorKind::Conflict, source).in_call("SetLabels")
+        })
+    }
+
+    /// Forgets the checksums that a change was sent with. One that was refused has changed nothing, and they hold on.
+    fn spend(&self, place: &Place<'_>, sent: Option<&Value>) {
+        let sent = |pointer: &str| sent.and_then(|sent| sent.pointer(pointer)).and_then(Value::as_str);
+        let mut seen = self.seen();
+        let Some(seen) = seen.get_mut(&place.path()) else { return };
+        // A look that was faster has brought another, which is not spent.
+        let forget = |known: &mut String, sent: Option<&str>| {
+            if sent == Some(known.as_str()) {
+                known.clear();
+            }
+        };
+        forget(&mut seen.etag, sent("/update/etag"));
+        forget(&mut seen.label_fingerprint, sent("/labelFingerprint"));
+        for pool in seen.pools.values_mut() {
+            forget(&mut pool.etag, sent("/etag"));
         }
     }
 

@@ -125,9 +125,13 @@ fn node_pool(
     let zone_count = u32::try_from(zones.len()).unwrap_or(u32::MAX).max(1);
     let (count, per_zone) = match sizes {
         Some(sizes) => {
-            let even = sizes.iter().all(|size| *size == sizes[0]).then(|| sizes.first().copied().unwrap_or_default());
-            (sizes.iter().sum(), even)
+            // A group that does not show yet, or not any more, leaves its zone without nodes.
+            let is_even = zones.len() == sizes.len() && sizes.iter().all(|size| *size == sizes[0]);
+            let even = is_even.then(|| sizes.first().copied().unwrap_or_default());
+            (sizes.iter().fold(0, |sum: u32, size| sum.saturating_add(*size)), even)
         }
+        // What never came to be has no groups.
+        None if pool_status(&pool.status) == Status::Failed => (0, None),
         None => (pool.initial_node_count.saturating_mul(zone_count), Some(pool.initial_node_count)),
     };
     let autoscaling = &pool.autoscaling;

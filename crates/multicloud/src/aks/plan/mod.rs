@@ -2,8 +2,8 @@
 //!
 //! The driver does the first stage, reads again and asks again, so the stages after the first say what is to come, and
 //! order is all that matters: the cluster's settings in one request, each pool's settings in one request, versions minor by
-//! minor, new agent pools, then those that stop being system pools, and last the agent pools that others replace, emptied
-//! before.
+//! minor, new agent pools, then those that stop being system pools, the agent pools that others replace, emptied before,
+//! and last the cluster's tags, its mark among them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -20,8 +20,7 @@ use super::validate::{MAX_POOL_NAME, parse_cidr};
 use crate::backend::Difference;
 use crate::drain;
 use crate::environment::{
-    EnvironmentSpec, FieldPath, KubernetesVersion, Observed, PoolMode, PoolName, PoolSize, PoolSpec, Region, Status,
-    Violation,
+    EnvironmentSpec, FieldPath, Observed, PoolMode, PoolName, PoolSize, PoolSpec, Region, Status, Violation,
 };
 use crate::operation::{Action, Change, NodeDrain, Stages, Step, Subject, WhenUnreachable};
 use crate::upgrade::{self, PoolVersion, Upgrade};
@@ -85,18 +84,18 @@ pub(crate) fn update(
         let change = AksChange::ConfigureCluster(Box::new(settings));
         plan.stage([step(Subject::Cluster, Action::Update, words, change)]);
     }
-    let configured: Vec<(&Kept<'_>, Step)> =
-        pools.kept.iter().filter_map(|kept| Some((kept, configure_pool(observed, desired, aks, kept)?))).collect();
-    // One system pool must remain at any time: those that become one go before those that stop being one.
-    let is_demoted = |kept: &Kept<'_>| kept.found.mode == PoolMode::System && kept.spec.mode == PoolMode::User;
-    let (late, early): (Vec<_>, Vec<_>) = configured.into_iter().partition(|(kept, _)| is_demoted(kept));
-    plan.stage(early.into_iter().map(|(_, step)| step));
-    // The mark of the cluster comes after those of its pools: a marked cluster is one whose parts are all marked.
-    plan.stage(tag_cluster(observed, desired));
-    versions(&mut plan, observed.version, desired, &pools)?;
+    plan.stage(pools.kept.iter().filter_map(|kept| configure_pool(kept, pool_settings(observed, desired, aks, kept))));
+    versions(&mut plan, observed, desired, &pools)?;
     plan.stage(pools.missing.iter().map(|(name, pool)| create_pool(desired, aks, name, pool, &pools.taken)));
-    plan.stage(late.into_iter().map(|(_, step)| step));
+    // One system pool must remain at any time: those that become one, or are made, go before those that stop being one.
+    plan.stage(pools.kept.iter().filter(|kept| kept.is_demoted()).filter_map(|kept| {
+        let agent_pool = kept.name.to_owned();
+        configure_pool(kept, PoolSettings { agent_pool, mode: Some(kept.spec.mode), ..PoolSettings::default() })
+    }));
     plan.stage(pools.superfluous.iter().map(|(name, pool)| delete_pool(name, pool, desired)));
+    // The mark of the cluster comes last. Until then all of an imported cluster is meant; from then on, whatever is not
+    // marked is somebody else's, and what is still to go would stay.
+    plan.stage(tag_cluster(observed, desired));
     Ok(plan.into_steps())
 }
 
@@ -193,6 +192,12 @@ struct Kept<'a> {
     spec: &'a PoolSpec,
     name: &'a str,
     found: &'a ObservedAgentPool,
+}
+
+impl Kept<'_> {
+    fn is_demoted(&self) -> bool {
+        self.found.mode == PoolMode::System && self.spec.mode == PoolMode::User
+    }
 }
 
 impl<'a> Pools<'a> {
@@ -441,14 +446,14 @@ fn cluster_settings(
     Ok((settings, what))
 }
 
-/// What of a kept pool changes, in one request: of these AKS takes one a minute.
-fn configure_pool(observed: &Observed, desired: &EnvironmentSpec, aks: &AksSpec, kept: &Kept<'_>) -> Option<Step> {
+/// What of a kept pool changes, but that it stops being a system pool.
+fn pool_settings(observed: &Observed, desired: &EnvironmentSpec, aks: &AksSpec, kept: &Kept<'_>) -> PoolSettings {
     let Kept { pool, spec, name, found } = kept;
     let changed = |differs: bool| differs.then_some(());
     let (size, count) = changed_size(found, spec.size);
-    let settings = PoolSettings {
+    PoolSettings {
         agent_pool: (*name).to_owned(),
-        mode: changed(found.mode != spec.mode).map(|()| spec.mode),
+        mode: changed(found.mode != spec.mode && !kept.is_demoted()).map(|()| spec.mode),
         size,
         count,
         labels: changed(found.labels != spec.labels).map(|()| spec.labels.clone()),
@@ -456,7 +461,12 @@ fn configure_pool(observed: &Observed, desired: &EnvironmentSpec, aks: &AksSpec,
         max_surge: spec.max_surge.filter(|surge| found.max_surge != Some(*surge)),
         drain_timeout: spec.drain_timeout.filter(|timeout| found.drain_timeout != Some(*timeout)),
         tags: changed_tags(observed, found, &pool_tags(desired, aks, pool)),
-    };
+    }
+}
+
+/// Changes a kept pool, in one request: of these AKS takes one a minute.
+fn configure_pool(kept: &Kept<'_>, settings: PoolSettings) -> Option<Step> {
+    let Kept { pool, name, found, .. } = kept;
     let mut what = Vec::new();
     if let Some(mode) = settings.mode {
         what.push(match mode {
@@ -489,15 +499,19 @@ fn configure_pool(observed: &Observed, desired: &EnvironmentSpec, aks: &AksSpec,
     Some(step(Subject::NodePool((*pool).clone()), Action::Update, words, change))
 }
 
-/// A fixed size is held to the node. Between bounds, the number of nodes is the autoscaler's, and only moved where it lies
-/// outside.
+/// A fixed size is held to the node. Between bounds, the number of nodes is the autoscaler's: AKS wants one that lies within
+/// where autoscaling begins, and refuses any other than the present one from then on.
 fn changed_size(found: &ObservedAgentPool, size: PoolSize) -> (Option<PoolSize>, Option<u32>) {
     let changed = (found.size != size).then_some(size);
     let count = match size {
         PoolSize::Fixed(_) => None,
         PoolSize::Autoscale { min, max } => {
             let clamped = found.count.max(min).min(max);
-            (changed.is_some() && clamped != found.count).then_some(clamped)
+            let begins = match found.size {
+                PoolSize::Fixed(_) => true,
+                PoolSize::Autoscale { .. } => false,
+            };
+            (begins && clamped != found.count).then_some(clamped)
         }
     };
     (changed, count)
@@ -519,10 +533,11 @@ fn changed_tags(
 /// (<https://learn.microsoft.com/azure/aks/upgrade-aks-cluster>).
 fn versions(
     plan: &mut Stages,
-    current: KubernetesVersion,
+    observed: &Observed,
     desired: &EnvironmentSpec,
     pools: &Pools<'_>,
 ) -> Result<(), Violation> {
+    let current = observed.version;
     let target = desired.kubernetes.version;
     match target.minors_ahead_of(current) {
         Some(0..) => {}
@@ -561,7 +576,11 @@ fn versions(
                     Subject::NodePool(pool.clone()),
                     Action::Upgrade,
                     format!("upgrade node pool {name} to {to}"),
-                    AksChange::UpgradePool { agent_pool: name.to_owned(), to },
+                    AksChange::UpgradePool {
+                        agent_pool: name.to_owned(),
+                        to,
+                        patch: (to == current).then(|| observed.full_version.clone()),
+                    },
                 )
             })),
         }

@@ -257,10 +257,10 @@ fn all_of_a_pool_that_changes_goes_in_one_request() {
 }
 
 #[test]
-fn a_size_is_sent_only_where_it_lies_outside_of_the_bounds() {
-    let found = |count| {
+fn a_size_is_sent_only_where_autoscaling_begins() {
+    let found = |size, count| {
         let (mut spec, aks) = example();
-        system(&mut spec).size = PoolSize::Autoscale { min: 1, max: 9 };
+        system(&mut spec).size = size;
         let mut cluster = made(&spec, &aks);
         cluster["properties"]["agentPoolProfiles"][0]["count"] = json!(count);
         cluster
@@ -268,11 +268,24 @@ fn a_size_is_sent_only_where_it_lies_outside_of_the_bounds() {
     let bounds =
         |spec: &mut EnvironmentSpec, _: &mut AksSpec| system(spec).size = PoolSize::Autoscale { min: 2, max: 5 };
     let words = || expect!["0 node pool system: change node pool system: 2 to 5 nodes"];
-    for (count, sent) in [(4, None), (7, Some(5)), (1, Some(2))] {
-        let steps = planned_from(found(count), bounds, words());
+    let autoscaled = PoolSize::Autoscale { min: 1, max: 9 };
+    // AKS refuses another number than the present one while autoscaling goes on, and its autoscaler heeds new bounds.
+    let on = [(4, None), (7, None), (1, None)].map(|(count, sent)| (autoscaled, count, sent));
+    let off = [(4, 4), (7, 5), (1, 2)].map(|(count, sent)| (PoolSize::Fixed(count), count, Some(sent)));
+    for (size, count, sent) in on.into_iter().chain(off) {
+        let steps = planned_from(found(size, count), bounds, words());
         let Change::Aks(AksChange::ConfigurePool(settings)) = &steps[0].change else { panic!("{steps:?}") };
-        assert_eq!(settings.count, sent, "{count} nodes");
+        let mut document = found(size, count)["properties"]["agentPoolProfiles"][0].take();
+        document = json!({ "properties": document });
+        convert::writable_pool(&mut document);
+        convert::configure_pool(&mut document, settings);
+        assert_eq!(document["properties"].get("count").cloned(), sent.map(Value::from), "{size:?} {count} nodes");
+        assert_eq!(document["properties"]["minCount"], 2);
     }
+    // What changes something else says no number either.
+    let mut cluster = found(autoscaled, 7);
+    convert::writable_cluster(&mut cluster);
+    assert_eq!(cluster["properties"]["agentPoolProfiles"][0].get("count"), None);
 }
 
 #[test]
@@ -561,4 +574,111 @@ fn names_are_made_of_names() {
     assert_eq!(dns_prefix("prod_west-1_"), "prod-west-1");
     assert_eq!(dns_prefix(&"a".repeat(63)).len(), 54);
     assert_eq!(dns_service_ip("10.0.0.0/16").as_deref(), Some("10.0.0.10"));
+}
+
+/// The cluster once steps were done, as AKS would show it.
+fn after(mut cluster: Value, steps: &[Step]) -> Value {
+    let pools = |cluster: &mut Value| cluster["properties"]["agentPoolProfiles"].as_array_mut().unwrap().clone();
+    for step in steps {
+        let Change::Aks(change) = &step.change else { panic!("not a change of AKS") };
+        let mut all = pools(&mut cluster);
+        match change {
+            AksChange::CreatePool(new) => {
+                let mut pool = convert::new_pool(new)["properties"].clone();
+                pool["name"] = new.agent_pool.clone().into();
+                settle_pool(&mut pool, "1.31");
+                all.push(pool);
+            }
+            AksChange::ConfigurePool(settings) => {
+                let pool = all.iter_mut().find(|pool| pool["name"] == settings.agent_pool).expect("a pool to change");
+                let mut document = json!({ "properties": pool });
+                convert::configure_pool(&mut document, settings);
+                *pool = document["properties"].take();
+            }
+            AksChange::DeletePool { agent_pool } => {
+                let before = all.len();
+                all.retain(|pool| pool["name"] != *agent_pool);
+                assert_eq!(all.len(), before - 1, "{agent_pool} is there");
+            }
+            AksChange::TagCluster { tags } => cluster["tags"] = json!(tags),
+            AksChange::CreateCluster(_)
+            | AksChange::ConfigureCluster(_)
+            | AksChange::UpgradeCluster { .. }
+            | AksChange::DeleteCluster
+            | AksChange::UpgradePool { .. } => panic!("nothing here asks for it: {change:?}"),
+        }
+        assert!(all.iter().any(|pool| pool["mode"] == "System"), "a system pool remains");
+        cluster["properties"]["agentPoolProfiles"] = all.into();
+    }
+    cluster
+}
+
+/// Stage by stage to the end, planning anew each time, as the driver does and whoever takes over from it: the words of all
+/// stages, and the pools that are left.
+fn replayed(mut cluster: Value, spec: &EnvironmentSpec, aks: &AksSpec) -> (String, Vec<String>) {
+    let mut told = Vec::new();
+    for _ in 0..20 {
+        let observed = observe(cluster.clone());
+        let mut steps = update(&observed, found(&observed), spec, aks).unwrap();
+        let Some(first) = steps.first().map(|step| step.stage) else {
+            let pools = cluster["properties"]["agentPoolProfiles"].as_array().unwrap();
+            return (told.join("\n"), pools.iter().map(|pool| pool["name"].as_str().unwrap().to_owned()).collect());
+        };
+        steps.retain(|step| step.stage == first);
+        told.push(steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | "));
+        cluster = after(cluster, &steps);
+    }
+    panic!("it does not end: {told:?}");
+}
+
+#[test]
+fn nothing_of_an_imported_cluster_is_left_behind() {
+    let (mut spec, aks) = example();
+    let pool_of = |mode, spec: &EnvironmentSpec| PoolSpec { mode, ..spec.node_pools[&pool("system")].clone() };
+    for (name, mode) in [("a", PoolMode::System), ("b", PoolMode::User), ("c", PoolMode::User)] {
+        let made = pool_of(mode, &spec);
+        spec.node_pools.insert(pool(name), made);
+    }
+    let mut cluster = made(&spec, &aks);
+    cluster["tags"] = json!({});
+    for pool in cluster["properties"]["agentPoolProfiles"].as_array_mut().unwrap() {
+        pool["tags"] = json!({});
+    }
+    // One stops being a system pool, one is not desired, and one has other machines.
+    spec.node_pools.get_mut(&pool("a")).unwrap().mode = PoolMode::User;
+    spec.node_pools.remove(&pool("b"));
+    spec.node_pools.get_mut(&pool("c")).unwrap().machine_type = "Standard_D8s_v5".parse().unwrap();
+    let (told, left) = replayed(cluster, &spec, &aks);
+    expect![[r#"
+        change node pool a: tags | change node pool system: tags
+        create node pool c78d52d of Standard_D8s_v5
+        change node pool a: make it a user pool
+        delete node pool c | delete node pool b
+        tag cluster: multicloud-environment, multicloud-owner"#]]
+    .assert_eq(&told);
+    assert_eq!(left, ["a", "system", "c78d52d"]);
+}
+
+#[test]
+fn a_pool_is_taken_to_the_patch_of_its_control_plane() {
+    let (spec, aks) = example();
+    let mut cluster = made(&spec, &aks);
+    cluster["properties"]["kubernetesVersion"] = "1.32".into();
+    cluster["properties"]["currentKubernetesVersion"] = "1.32.4".into();
+    let steps = planned_from(
+        cluster,
+        |spec, _| spec.kubernetes.version = "1.33".parse().unwrap(),
+        expect![[r#"
+            0 node pool system: upgrade node pool system to 1.32
+            1 cluster: upgrade control plane from 1.32 to 1.33
+            2 node pool system: upgrade node pool system to 1.33"#]],
+    );
+    let sent = |step: &Step| {
+        let Change::Aks(AksChange::UpgradePool { to, patch, .. }) = &step.change else { panic!("{step:?}") };
+        let mut document = json!({ "properties": { "orchestratorVersion": "1.31" } });
+        convert::upgrade_pool(&mut document, *to, patch.as_deref());
+        document["properties"]["orchestratorVersion"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(sent(&steps[0]), "1.32.4", "not the newest of 1.32, which the control plane may not have yet");
+    assert_eq!(sent(&steps[2]), "1.33", "whose patch is known when it has been reached");
 }

@@ -100,17 +100,12 @@ pub(crate) fn update(
     let groups = Groups::sort(observed, found, desired, eks);
     let mut plan = Stages::default();
 
-    // The mark of the cluster comes after those of its groups: a marked cluster is one whose parts are all marked.
     plan.stage(groups.kept.iter().flat_map(|kept| {
         let subject = Subject::NodePool(kept.pool.clone());
         let wanted = group_tags(desired, kept.pool, kept.spec);
         tag(subject, kept.name, &kept.group.arn, &kept.group.tags, &wanted, &|key| is_ours_to_take(observed, key))
     }));
-    // What is taken from the cluster is taken last: until then it tells which tags of its parts are ours to take.
-    let (tagged, untagged): (Vec<Step>, Vec<Step>) =
-        tag(Subject::Cluster, "cluster", &found.arn, &observed.tags, &cluster_tags(desired, eks, found), &|_| true)
-            .into_iter()
-            .partition(|step| !matches!(step.change, Change::Eks(EksChange::Untag { .. })));
+    let ClusterTags { tagged, marked, untagged } = tag_cluster(observed, found, desired, eks);
     plan.stage(tagged);
 
     cluster_settings(&mut plan, observed, found, desired, eks)?;
@@ -127,6 +122,7 @@ pub(crate) fn update(
         .collect::<Result<_, _>>()?;
     plan.stage(created);
     plan.stage(groups.superfluous.iter().copied().map(|found| drain_and_delete_group(desired, found)));
+    plan.stage(marked);
     addons(&mut plan, observed, found, desired, eks);
     plan.stage(untagged);
     Ok(plan.into_steps())
@@ -341,6 +337,33 @@ fn cluster_tags(desired: &EnvironmentSpec, eks: &EksSpec, found: &EksObserved) -
     let mut tags = desired.tags_with_mark();
     tags.extend(parts_tag(addons, entries).map(|parts| (PARTS_TAG.to_owned(), parts)));
     tags
+}
+
+/// The steps that bring the cluster's tags to what is wanted.
+struct ClusterTags {
+    /// The first: what of the cluster is read goes by one of them.
+    tagged: Vec<Step>,
+    /// The mark, once all groups that are to go are gone. Until then all groups of an imported cluster are meant; from then
+    /// on, whatever is not marked is somebody else's, and what is still to go would stay.
+    marked: Vec<Step>,
+    /// The last: until then the cluster tells which tags of its parts are ours to take.
+    untagged: Vec<Step>,
+}
+
+fn tag_cluster(observed: &Observed, found: &EksObserved, desired: &EnvironmentSpec, eks: &EksSpec) -> ClusterTags {
+    let wanted = cluster_tags(desired, eks, found);
+    let is_mark = |key: &str| [OWNER_TAG, ENVIRONMENT_TAG].contains(&key);
+    let (mark, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        wanted.clone().into_iter().partition(|(key, _)| is_mark(key));
+    let is_removal = |step: &Step| matches!(step.change, Change::Eks(EksChange::Untag { .. }));
+    let tag = |wanted: &BTreeMap<String, String>, may_take: &dyn Fn(&str) -> bool| {
+        tag(Subject::Cluster, "cluster", &found.arn, &observed.tags, wanted, may_take)
+    };
+    ClusterTags {
+        tagged: tag(&others, &|_| false),
+        marked: tag(&mark, &|_| false),
+        untagged: tag(&wanted, &|_| true).into_iter().filter(is_removal).collect(),
+    }
 }
 
 fn group_tags(desired: &EnvironmentSpec, name: &PoolName, pool: &PoolSpec) -> BTreeMap<String, String> {
@@ -786,7 +809,13 @@ fn create_entry(desired: &EnvironmentSpec, principal: &str, entry: &AccessEntryS
     steps
 }
 
-fn access_entries(plan: &mut Stages, observed: &Observed, found: &EksObserved, desired: &EnvironmentSpec, eks: &EksSpec) {
+fn access_entries(
+    plan: &mut Stages,
+    observed: &Observed,
+    found: &EksObserved,
+    desired: &EnvironmentSpec,
+    eks: &EksSpec,
+) {
     let none = BTreeMap::new();
     let there = found.access_entries.as_ref().unwrap_or(&none);
     let wanted = eks.access_entries.iter().flat_map(|(principal, wanted)| match there.get(principal) {

@@ -294,6 +294,40 @@ fn an_imported_cluster_is_marked_last() {
     );
 }
 
+/// Stage by stage to the end, planning anew each time, as the driver does and whoever takes over from it.
+#[test]
+fn nothing_of_an_imported_cluster_is_left_behind() {
+    let (mut spec, eks) = example();
+    let like = spec.node_pools.values().next().unwrap().clone();
+    for name in ["old", "other"] {
+        spec.node_pools.insert(name.parse().unwrap(), like.clone());
+    }
+    let (mut observed, mut found) = world(&spec, &eks);
+    observed.tags = BTreeMap::new();
+    for group in found.node_groups.values_mut() {
+        group.tags = BTreeMap::new();
+    }
+    // One is not desired, and one has other machines.
+    spec.node_pools.remove(&"old".parse().unwrap());
+    spec.node_pools.get_mut(&"other".parse().unwrap()).unwrap().machine_type = "m7i.large".parse().unwrap();
+    let mut world = (observed, found);
+    let mut told = Vec::new();
+    while told.len() < 20 {
+        let mut steps = update(&world.0, &world.1, &spec, &eks).unwrap();
+        let Some(first) = steps.first().map(|step| step.stage) else { break };
+        steps.retain(|step| step.stage == first);
+        told.push(steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | "));
+        world = after(Some(world), &steps).unwrap();
+    }
+    expect![[r#"
+        tag system: multicloud-environment, multicloud-mode, multicloud-owner, multicloud-pool
+        create node group other-8ec84790 of m7i.large
+        delete node group other | delete node group old
+        tag cluster: multicloud-environment, multicloud-owner"#]]
+    .assert_eq(&told.join("\n"));
+    assert_eq!(world.1.node_groups.keys().collect::<Vec<_>>(), ["other-8ec84790", "system"]);
+}
+
 #[test]
 fn nodes_that_go_while_the_cluster_stays_are_drained() {
     let drains = |steps: &[Step]| -> Vec<(String, Duration)> {

@@ -1,8 +1,9 @@
 //! From what was observed and what is desired to the steps between them. Pure.
 //!
 //! The driver does the first stage, reads again and asks again, so the stages after the first say what is to come, and
-//! order is all that matters: marks, the cluster's settings one at a time, the pools' settings one at a time, versions minor
-//! by minor, new pools, and only then those that they replace.
+//! order is all that matters: the pools' marks, the cluster's settings one at a time, the pools' settings one at a time,
+//! versions minor by minor, new pools, only then those that they replace, and last the cluster's labels, its mark among
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,22 +115,11 @@ pub(crate) fn update(
     let pools = Pools::sort(observed, found, desired, gke);
     let mut plan = Stages::default();
 
-    // The mark of the cluster comes after those of its pools: a marked cluster is one whose parts are all marked.
     plan.stage(pools.kept.iter().filter_map(|kept| {
         let mut labels = kept.found.resource_labels.clone();
         labels.extend(pool_labels(desired, kept.pool, kept.spec));
         (labels != kept.found.resource_labels).then(|| update_pool(kept, "mark", PoolSetting::ResourceLabels(labels)))
     }));
-    if observed.tags != desired.tags_with_mark() {
-        let mut labels = found.google_labels.clone();
-        labels.extend(desired.tags_with_mark());
-        plan.stage([step(
-            Subject::Cluster,
-            Action::Update,
-            "label cluster".to_owned(),
-            GkeChange::SetLabels { labels },
-        )]);
-    }
     cluster_settings(&mut plan, observed, found, desired, gke);
     pool_settings(&mut plan, &pools.kept, gke)?;
     versions(&mut plan, observed.version, desired, &pools)?;
@@ -149,6 +139,18 @@ pub(crate) fn update(
         .collect::<Result<_, _>>()?;
     plan.stage(created);
     plan.stage(pools.superfluous.iter().copied().map(delete_pool));
+    // The mark of the cluster comes last. Until then all of an imported cluster is meant; from then on, whatever is not
+    // marked is somebody else's, and what is still to go would stay.
+    if observed.tags != desired.tags_with_mark() {
+        let mut labels = found.google_labels.clone();
+        labels.extend(desired.tags_with_mark());
+        plan.stage([step(
+            Subject::Cluster,
+            Action::Update,
+            "label cluster".to_owned(),
+            GkeChange::SetLabels { labels },
+        )]);
+    }
     Ok(plan.into_steps())
 }
 
@@ -196,9 +198,9 @@ struct Pools<'a> {
     kept: Vec<Kept<'a>>,
     /// Pools that no node pool serves as desired.
     missing: Vec<(&'a PoolName, &'a PoolSpec)>,
-    /// Node pools that never came to be.
+    /// Node pools that never came to be, and have no nodes.
     failed: Vec<(&'a String, &'a ObservedNodePool)>,
-    /// Node pools of pools that are not desired any more, and those that others replace.
+    /// Node pools of pools that are not desired any more, those that others replace, and those that failed with nodes.
     superfluous: Vec<(&'a String, &'a ObservedNodePool)>,
     /// Names that a new node pool cannot have.
     taken: BTreeSet<&'a str>,
@@ -226,7 +228,8 @@ impl<'a> Pools<'a> {
         let mut of_pool: BTreeMap<&PoolName, Vec<(&String, &ObservedNodePool)>> = BTreeMap::new();
         for (name, pool) in ours {
             match pool.status {
-                Status::Failed => pools.failed.push((name, pool)),
+                Status::Failed if pool.count == 0 => pools.failed.push((name, pool)),
+                Status::Failed => pools.superfluous.push((name, pool)),
                 Status::Creating | Status::Active | Status::Updating | Status::Degraded | Status::Deleting => {
                     of_pool.entry(&pool.pool).or_default().push((name, pool));
                 }
@@ -609,7 +612,7 @@ fn create_pool(new: NewPool, pool: &PoolName) -> Result<Step, Violation> {
 /// GKE heeds disruption budgets where the pool says so, as all do that are made here. Others, which were imported, are
 /// emptied by us first, as far as their Kubernetes can be reached.
 fn delete_pool((name, found): (&String, &ObservedNodePool)) -> Step {
-    let drain = (!found.deletion_heeds_budgets && found.status != Status::Failed).then(|| NodeDrain {
+    let drain = (!found.deletion_heeds_budgets && found.count > 0).then(|| NodeDrain {
         label: NODE_POOL_LABEL.to_owned(),
         value: name.clone(),
         timeout: DRAIN_TIMEOUT,

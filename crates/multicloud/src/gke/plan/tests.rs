@@ -177,7 +177,7 @@ fn a_deletion_is_one_request() {
 }
 
 #[test]
-fn settings_go_one_at_a_time_and_marks_go_first() {
+fn settings_go_one_at_a_time_and_the_clusters_mark_goes_last() {
     let steps = check(
         |spec, gke, observed, found| {
             observed.tags = [("team".to_owned(), "b".to_owned())].into();
@@ -193,17 +193,17 @@ fn settings_go_one_at_a_time_and_marks_go_first() {
         expect![[r#"
             0: change node pool apps: mark
             0: change node pool system: mark
-            1: label cluster
-            2: change cluster: release channel STABLE
-            3: change cluster: who may reach it
-            4: change cluster: no workload identity
-            5: change cluster: private nodes
-            6: change maintenance window"#]],
+            1: change cluster: release channel STABLE
+            2: change cluster: who may reach it
+            3: change cluster: no workload identity
+            4: change cluster: private nodes
+            5: change maintenance window
+            6: label cluster"#]],
     );
     let all = changes(&steps);
     let GkeChange::UpdatePool { setting: PoolSetting::ResourceLabels(labels), .. } = all[0] else { panic!() };
     assert_eq!(labels["goog-x"], "1", "Google's own labels stay");
-    let GkeChange::SetLabels { labels } = all[2] else { panic!() };
+    let Some(GkeChange::SetLabels { labels }) = all.last() else { panic!() };
     assert_eq!((labels["team"].as_str(), labels["goog-fleet"].as_str()), ("a", "1"));
 }
 
@@ -318,7 +318,8 @@ fn pools_come_go_and_are_mended() {
             let like = apps_of(spec).clone();
             spec.node_pools.insert("jobs".parse().unwrap(), like);
             spec.node_pools.remove(&"system".parse().unwrap());
-            found.node_pools.get_mut("apps").unwrap().status = Status::Failed;
+            let apps = found.node_pools.get_mut("apps").unwrap();
+            (apps.status, apps.count, apps.per_zone) = (Status::Failed, 0, None);
         },
         expect![[r#"
             0: delete node pool apps
@@ -428,4 +429,78 @@ fn steps_survive_as_text() {
     let steps = create(&spec, &gke).unwrap();
     let text = serde_json::to_string(&steps).unwrap();
     assert_eq!(serde_json::from_str::<Vec<Step>>(&text).unwrap(), steps);
+}
+
+/// What there is once steps were done, as far as plans look at it.
+fn after(
+    spec: &EnvironmentSpec,
+    (mut observed, mut found): (Observed, GkeObserved),
+    steps: &[Step],
+) -> (Observed, GkeObserved) {
+    for change in changes(steps) {
+        match change {
+            GkeChange::SetLabels { labels } => {
+                observed.tags = labels.clone();
+                observed.tags.retain(|key, _| !key.starts_with("goog-"));
+            }
+            GkeChange::UpdatePool { pool, setting: PoolSetting::ResourceLabels(labels) } => {
+                found.node_pools.get_mut(pool).expect("a pool to mark").resource_labels = labels.clone();
+            }
+            GkeChange::CreatePool(new) => {
+                let made = node_pool(spec, &new.resource_labels[POOL_LABEL].parse().unwrap());
+                assert!(found.node_pools.insert(new.name.clone(), made).is_none(), "{} is there", new.name);
+            }
+            GkeChange::DeletePool { pool } => drop(found.node_pools.remove(pool).expect("a pool to delete")),
+            GkeChange::CreateCluster(_)
+            | GkeChange::UpdateCluster(_)
+            | GkeChange::UpdatePool { .. }
+            | GkeChange::SetMaintenanceWindow { .. }
+            | GkeChange::DeleteCluster
+            | GkeChange::SetPoolSize { .. }
+            | GkeChange::SetPoolAutoscaling { .. } => panic!("nothing here asks for it: {change:?}"),
+        }
+    }
+    (observed, found)
+}
+
+/// Stage by stage to the end, planning anew each time, as the driver does and whoever takes over from it.
+#[test]
+fn nothing_of_an_imported_cluster_is_left_behind() {
+    let ((mut spec, gke), (mut observed, mut found)) = (example(), found());
+    let like = apps_of(&mut spec).clone();
+    for name in ["old", "broken", "odd"] {
+        spec.node_pools.insert(name.parse().unwrap(), like.clone());
+        found.node_pools.insert(name.to_owned(), node_pool(&spec, &name.parse().unwrap()));
+    }
+    // One is not desired, one never came to be, one failed with nodes, and one has another price class.
+    spec.node_pools.remove(&"old".parse().unwrap());
+    let broken = found.node_pools.get_mut("broken").unwrap();
+    (broken.status, broken.count, broken.per_zone) = (Status::Failed, 0, None);
+    let odd = found.node_pools.get_mut("odd").unwrap();
+    (odd.status, odd.deletion_heeds_budgets) = (Status::Failed, false);
+    apps_of(&mut spec).spot = true;
+    observed.tags = BTreeMap::new();
+    for (name, pool) in &mut found.node_pools {
+        pool.resource_labels = BTreeMap::new();
+        pool.pool = name.parse().unwrap();
+    }
+    let mut world = (observed, found);
+    let mut told = Vec::new();
+    while told.len() < 20 {
+        let mut steps = update(&world.0, &world.1, &spec, &gke).unwrap();
+        let Some(first) = steps.first().map(|step| step.stage) else { break };
+        steps.retain(|step| step.stage == first);
+        let words = steps.iter().map(|step| format!("{step}{}", if step.drain.is_some() { " (drained)" } else { "" }));
+        told.push(words.collect::<Vec<_>>().join(" | "));
+        world = after(&spec, world, &steps);
+    }
+    expect![[r#"
+        change node pool system: mark
+        delete node pool broken
+        create node pool apps-2d7c26f0 of e2-standard-4 | create node pool broken of e2-standard-4 | create node pool odd-c54edd9a of e2-standard-4
+        delete node pool odd (drained) | delete node pool apps | delete node pool old
+        label cluster"#]]
+    .assert_eq(&told.join("\n"));
+    let left: Vec<&str> = world.1.node_pools.keys().map(String::as_str).collect();
+    assert_eq!(left, ["apps-2d7c26f0", "broken", "odd-c54edd9a", "system"]);
 }
