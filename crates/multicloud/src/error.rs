@@ -200,16 +200,10 @@ impl StdError for Error {
 #[derive(Debug)]
 pub struct ErrorChain<'a>(pub &'a (dyn StdError + 'static));
 
-/// Causes that are printed at most: a chain that refers to itself must end somewhere.
-const MAX_CAUSES: usize = 16;
-
 impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut printed: Option<String> = None;
-        let mut next = Some(self.0);
-        for _ in 0..MAX_CAUSES {
-            let Some(error) = next else { break };
-            next = error.source();
+        for error in causes(self.0) {
             let text = ServerText::new(&error.to_string()).0;
             // Libraries exist whose `Display` repeats the source; what has been said is not said again.
             match &printed {
@@ -221,6 +215,20 @@ impl fmt::Display for ErrorChain<'_> {
         }
         Ok(())
     }
+}
+
+/// Causes that are looked at: more than any chain has, and one that refers to itself must end somewhere.
+const MAX_CAUSES: usize = 16;
+
+/// An error and what lies below it.
+pub(crate) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    let mut next = Some(error);
+    let causes = std::iter::from_fn(move || {
+        let cause = next?;
+        next = cause.source();
+        Some(cause)
+    });
+    causes.take(MAX_CAUSES)
 }
 
 /// Text that a server sent, made fit for a terminal: no control characters or escape sequences, no reordering of

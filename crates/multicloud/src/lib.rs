@@ -87,6 +87,8 @@ pub mod operation;
 pub mod registry;
 mod secret;
 #[cfg(any(feature = "aks", feature = "eks", feature = "gke"))]
+mod transport;
+#[cfg(any(feature = "aks", feature = "eks", feature = "gke"))]
 mod upgrade;
 mod words;
 

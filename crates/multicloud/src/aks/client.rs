@@ -19,10 +19,10 @@ use super::convert;
 use super::credential::{CredentialChain, Resolved, Token, Variables};
 use super::failure::{Failure, Special};
 use super::settings::AzureSettings;
-use super::transport::{Reply, Transport};
-use super::wire;
+use super::{transport, wire};
 use crate::environment::{EnvironmentName, Region, ResourceGroupName, SubscriptionId};
 use crate::error::{ErrorKind, ServerText};
+use crate::transport::{Reply, Transport};
 
 /// The version of AKS's API: what azurerm has for clusters and pools.
 pub const API_VERSION: &str = "2025-10-01";
@@ -156,7 +156,7 @@ impl Call {
 
 impl Client {
     pub(crate) fn new(settings: AzureSettings, variables: Variables) -> Self {
-        let transport = Transport::new(settings.ca_bundle.clone(), settings.proxy.clone());
+        let transport = transport::for_calls(settings.ca_bundle.clone(), settings.proxy.clone());
         Self {
             credentials: CredentialChain::new(&settings, Arc::clone(&variables), transport.clone()),
             settings: Resolved { settings, variables },

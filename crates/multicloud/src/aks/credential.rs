@@ -39,9 +39,10 @@ use tokio::sync::Mutex;
 
 use super::failure::retry_after;
 use super::settings::{AzureEnvironment, AzureSettings};
-use super::transport::{Transport, TransportError};
-use crate::error::{ErrorChain, ErrorKind, ServerText};
+use super::transport;
+use crate::error::{ErrorChain, ErrorKind, ServerText, causes};
 use crate::secret::Secret;
+use crate::transport::{Transport, TransportError};
 
 /// A token is renewed this long before its end, so that a request sent now is still good when it arrives and no clock of a
 /// few minutes' difference matters. The SDK does the same.
@@ -127,7 +128,7 @@ impl fmt::Debug for CredentialChain {
 impl CredentialChain {
     /// Lays out the sources.
     pub(crate) fn new(settings: &AzureSettings, variables: Variables, transport: Transport) -> Self {
-        let metadata = Transport::for_metadata(settings.ca_bundle.clone());
+        let metadata = transport::for_metadata(settings.ca_bundle.clone());
         let settings = Resolved { settings: settings.clone(), variables };
         Self { settings, transport, metadata, found: Mutex::default() }
     }
@@ -376,9 +377,6 @@ fn reason(error: &azure_core::Error) -> ServerText {
     ServerText::new(&ErrorChain(error).to_string())
 }
 
-/// More than any chain has.
-const MAX_CAUSES: usize = 16;
-
 /// How long the login asks to wait.
 fn asked_to_wait(error: &azure_core::Error) -> Option<Duration> {
     let SdkErrorKind::HttpResponse { raw_response: Some(reply), .. } = error.kind() else { return None };
@@ -389,9 +387,7 @@ fn asked_to_wait(error: &azure_core::Error) -> Option<Duration> {
 /// changed nothing.
 fn kind(error: &azure_core::Error) -> ErrorKind {
     let out_of_reach = ErrorKind::Unavailable { retry_after: None };
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    for _ in 0..MAX_CAUSES {
-        let Some(cause) = next else { break };
+    for cause in causes(error) {
         if let Some(transport) = cause.downcast_ref::<TransportError>() {
             let kind = transport.kind();
             return if kind == ErrorKind::Ambiguous { out_of_reach } else { kind };
@@ -412,7 +408,6 @@ fn kind(error: &azure_core::Error) -> ErrorKind {
                 return out_of_reach;
             }
         }
-        next = cause.source();
     }
     ErrorKind::Unauthenticated
 }
@@ -719,7 +714,7 @@ mod tests {
     fn chain(settings: AzureSettings, variables: &[(&str, &str)]) -> CredentialChain {
         let variables: HashMap<String, String> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let transport = Transport::new(None, None);
+        let transport = transport::for_calls(None, None);
         CredentialChain::new(&settings, Arc::new(move |name| variables.get(name).cloned()), transport)
     }
 

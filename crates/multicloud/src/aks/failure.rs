@@ -6,13 +6,13 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::credential::CredentialError;
-use super::transport::{Reply, TransportError};
 use super::wire::ErrorDetail;
 use crate::environment::BackendKind;
 use crate::error::{Error, ErrorKind, ServerText};
+use crate::transport::{self, Reply, TransportError};
 
 /// A call that did not succeed, before it is told what it was for.
 #[derive(Debug)]
@@ -139,19 +139,11 @@ fn request_id(reply: &Reply) -> Option<String> {
     named.map(|id| ServerText::new(id).as_str().to_owned())
 }
 
-/// The `Retry-After` of a reply, in milliseconds (two headers of Azure's own), in seconds or as a date. A date counts from
-/// the reply's own, whose clock made both.
+/// How long a reply asks to wait, by the two headers of Azure's own, or by the one that all have.
 pub(super) fn retry_after<'r>(header: impl Fn(&'static str) -> Option<&'r str>) -> Option<Duration> {
     let number = |name| header(name).and_then(|value| value.trim().parse::<u64>().ok());
-    if let Some(milliseconds) = number("retry-after-ms").or_else(|| number("x-ms-retry-after-ms")) {
-        return Some(Duration::from_millis(milliseconds));
-    }
-    if let Some(seconds) = number("retry-after") {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = |name| Some(SystemTime::from(azure_core::time::parse_rfc7231(header(name)?.trim()).ok()?));
-    let (until, now) = (date("retry-after")?, date("date")?);
-    Some(until.duration_since(now).unwrap_or_default())
+    let milliseconds = number("retry-after-ms").or_else(|| number("x-ms-retry-after-ms"));
+    milliseconds.map(Duration::from_millis).or_else(|| transport::retry_after(header))
 }
 
 fn kind(status: u16, code: &str, message: &str, retry_after: Option<Duration>) -> ErrorKind {

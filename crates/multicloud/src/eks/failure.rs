@@ -5,18 +5,16 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_sdk_eks::config::http::HttpResponse;
 use aws_sdk_eks::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_eks::operation::RequestId;
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 
 use super::credential::CredentialError;
-use super::transport::TransportError;
 use crate::environment::BackendKind;
-use crate::error::{Error, ErrorChain, ErrorKind, ServerText};
+use crate::error::{Error, ErrorChain, ErrorKind, ServerText, causes};
+use crate::transport::{self, SettingsError, is_untrusted};
 
 /// A call that did not succeed, before it is told what it was for.
 #[derive(Debug)]
@@ -64,8 +62,8 @@ impl From<CredentialError> for Failure {
     }
 }
 
-impl From<TransportError> for Failure {
-    fn from(error: TransportError) -> Self {
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
         Self::new(ErrorKind::InvalidConfig, error)
     }
 }
@@ -222,44 +220,22 @@ fn is_expired(code: &str) -> bool {
 
 /// Whether a request that brought no reply may have been served.
 fn dispatch_kind(error: &(dyn StdError + 'static)) -> ErrorKind {
-    let mut next = Some(error);
-    for _ in 0..MAX_CAUSES {
-        let Some(cause) = next else { break };
+    let is_refused = |cause: &(dyn StdError + 'static)| {
         let io = cause.downcast_ref::<std::io::Error>();
-        if let Some(rustls::Error::InvalidCertificate(_)) = cause.downcast_ref().or(io.and_then(wrapped_tls)) {
-            return ErrorKind::InvalidConfig;
-        }
-        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused) {
-            return ErrorKind::Unavailable { retry_after: None };
-        }
-        // A name that is not resolved: hyper-util's connector says so in words alone.
-        if cause.to_string() == "dns error" {
-            return ErrorKind::Unavailable { retry_after: None };
-        }
-        next = cause.source();
+        io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused)
+    };
+    if is_untrusted(error) {
+        ErrorKind::InvalidConfig
+    // A name that is not resolved: hyper-util's connector says so in words alone.
+    } else if causes(error).any(|cause| is_refused(cause) || cause.to_string() == "dns error") {
+        ErrorKind::Unavailable { retry_after: None }
+    } else {
+        ErrorKind::Ambiguous
     }
-    ErrorKind::Ambiguous
 }
 
-/// The TLS error in an I/O error, which is not among its sources: these begin below what it wraps.
-fn wrapped_tls(io: &std::io::Error) -> Option<&rustls::Error> {
-    let inner = io.get_ref()?;
-    inner.downcast_ref().or_else(|| inner.downcast_ref().and_then(wrapped_tls))
-}
-
-/// More than any chain has.
-const MAX_CAUSES: usize = 16;
-
-/// The `Retry-After` of a reply, in seconds or as a date. A date counts from the reply's own, whose clock made both.
 fn retry_after(response: &HttpResponse) -> Option<Duration> {
-    let headers = response.headers();
-    let value = headers.get("retry-after")?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = |text: &str| SystemTime::try_from(DateTime::from_str(text, Format::HttpDate).ok()?).ok();
-    let now = headers.get("date").and_then(date)?;
-    Some(date(value)?.duration_since(now).unwrap_or_default())
+    transport::retry_after(|name| response.headers().get(name))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! at the first `https` request, so an `http` endpoint on loopback and the instance metadata service never pay for them.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,45 +20,19 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
-/// The SDK reads a reply whole into memory before it looks at it. EKS's longest are pages of a hundred names; who sends
-/// more than this is not EKS.
-const MAX_REPLY: usize = 16 * 1024 * 1024;
-
-/// What is wrong with the transport's settings; found when the client is built, before anything is sent.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TransportError {
-    #[error("the CA bundle {path:?} cannot be read")]
-    ReadBundle { path: PathBuf, source: std::io::Error },
-    #[error("the CA bundle {path:?} holds no usable PEM certificate")]
-    ParseBundle { path: PathBuf },
-    #[error("the proxy's address is not an http:// or https:// URL with a host")]
-    Proxy,
-}
+use crate::transport::{MAX_REPLY, SettingsError, read_bundle};
 
 /// A client for the SDK that trusts `ca_bundle` besides the platform's roots and goes through `proxy`, or through the
 /// proxy of the usual environment variables.
-pub(crate) fn http_client(ca_bundle: Option<&Path>, proxy: Option<&str>) -> Result<SharedHttpClient, TransportError> {
+pub(crate) fn http_client(ca_bundle: Option<&Path>, proxy: Option<&str>) -> Result<SharedHttpClient, SettingsError> {
     let proxy = match proxy {
         // The URL may hold a password, and the parser's own message repeats the URL.
-        Some(url) => ProxyConfig::all(url).map_err(|_| TransportError::Proxy)?,
+        Some(url) => ProxyConfig::all(url).map_err(|_| SettingsError::Proxy)?,
         None => ProxyConfig::from_env(),
     };
     let roots = ca_bundle.map(read_bundle).transpose()?;
     Ok(SharedHttpClient::new(Client { connectors: Mutex::default(), roots, proxy }))
-}
-
-/// Reads and checks a bundle here, because the SDK panics on a PEM file that it cannot parse.
-fn read_bundle(path: &Path) -> Result<Vec<u8>, TransportError> {
-    let pem = std::fs::read(path).map_err(|source| TransportError::ReadBundle { path: path.to_owned(), source })?;
-    let unusable = || TransportError::ParseBundle { path: path.to_owned() };
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        roots.add(certificate.map_err(|_| unusable())?).map_err(|_| unusable())?;
-    }
-    if roots.is_empty() { Err(unusable()) } else { Ok(pem) }
 }
 
 /// One connector per pair of timeouts: the SDK's clients of one backend share a connection pool, and the metadata
@@ -179,18 +153,6 @@ fn is_link_local(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_bad_bundle_is_an_error_and_not_a_panic() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("ca.pem");
-        std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
-        assert!(matches!(http_client(Some(&path), None), Err(TransportError::ParseBundle { .. })));
-        std::fs::write(&path, "").unwrap();
-        assert!(matches!(http_client(Some(&path), None), Err(TransportError::ParseBundle { .. })));
-        let missing = dir.path().join("missing.pem");
-        assert!(matches!(http_client(Some(&missing), None), Err(TransportError::ReadBundle { .. })));
-    }
 
     #[test]
     fn a_proxy_with_a_password_is_refused_without_repeating_it() {

@@ -101,7 +101,7 @@ struct SeenPool {
 
 impl Session {
     fn open(settings: &GoogleSettings, around: &Surroundings) -> Result<Self, Failure> {
-        let http = Arc::new(Http::new(settings.ca_bundle.as_deref(), settings.proxy.as_deref())?);
+        let http = Arc::new(Http::new(settings.ca_bundle.clone(), settings.proxy.clone())?);
         let universe = settings
             .universe_domain
             .clone()

@@ -14,9 +14,10 @@ use tokio::sync::Mutex;
 use super::settings::GoogleSettings;
 use super::surroundings::Surroundings;
 use super::token::{self, Desk, NoToken, NoTokenSort, Token};
-use super::transport::{Http, SendError};
-use crate::error::ServerText;
+use super::transport::Http;
+use crate::error::ErrorChain;
 use crate::secret::Secret;
+use crate::transport::Reply;
 
 /// A token is renewed this long before its end: what Google's own libraries keep, because the metadata server hands out the
 /// same token until then (google-auth, `REFRESH_THRESHOLD`).
@@ -209,25 +210,22 @@ impl CredentialChain {
 
     async fn of_metadata(&self) -> Result<Token, NoToken> {
         let asked_at = self.around.now();
-        let reply = self.metadata("instance/service-accounts/default/token").await.map_err(|error| match error {
-            // Away from Google Cloud nobody answers.
-            SendError::NotSent(why) | SendError::Untrusted(why) | SendError::Unclear(why) => {
-                NoToken::absent(why.as_str())
-            }
-        })?;
+        let reply = self.metadata("instance/service-accounts/default/token").await?;
         if reply.headers.get(FLAVOR.0).is_none_or(|flavor| flavor != FLAVOR.1) {
             return Err(NoToken::absent("whoever answers is not the metadata server"));
         }
         token::of_reply("the metadata server", &reply, asked_at)
     }
 
-    async fn metadata(&self, what: &str) -> Result<super::transport::Reply, SendError> {
+    async fn metadata(&self, what: &str) -> Result<Reply, NoToken> {
         let host = self.around.first_variable(&["GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP"]);
         let host = host.as_deref().unwrap_or(METADATA_HOST);
         let url = format!("http://{host}/computeMetadata/v1/{what}");
         let request = http::Request::get(url).header(FLAVOR.0, FLAVOR.1).body(Vec::new());
-        let request = request.map_err(|_| SendError::NotSent(ServerText::new("its host cannot stand in a URL")))?;
-        self.http.ask_metadata(request).await
+        let request = request.map_err(|_| NoToken::absent("its host cannot stand in a URL"))?;
+        // Away from Google Cloud nobody answers.
+        let reply = self.http.ask_metadata(request).await;
+        reply.map_err(|error| NoToken::absent(ErrorChain(&error).to_string()))
     }
 
     fn desk(&self) -> Desk<'_> {

@@ -3,16 +3,15 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use http::HeaderMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::credential::CredentialError;
-use super::transport::{Reply, SendError, TransportError};
 use crate::environment::BackendKind;
 use crate::error::{Error, ErrorKind, ServerText};
+use crate::transport::{Reply, SettingsError, TransportError, retry_after};
 
 /// A call that failed.
 #[derive(Debug)]
@@ -69,19 +68,15 @@ impl From<CredentialError> for Failure {
     }
 }
 
-impl From<TransportError> for Failure {
-    fn from(error: TransportError) -> Self {
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
         Self::new(ErrorKind::InvalidConfig, error)
     }
 }
 
-impl From<SendError> for Failure {
-    fn from(error: SendError) -> Self {
-        match error {
-            SendError::NotSent(why) => Self::new(ErrorKind::Unavailable { retry_after: None }, why),
-            SendError::Untrusted(why) => Self::new(ErrorKind::InvalidConfig, why),
-            SendError::Unclear(why) => Self::new(ErrorKind::Ambiguous, why),
-        }
+impl From<TransportError> for Failure {
+    fn from(error: TransportError) -> Self {
+        Self::new(error.kind(), error)
     }
 }
 
@@ -126,7 +121,7 @@ struct ErrorDetail {
 
 fn refusal(reply: &Reply) -> Failure {
     let body: Option<ErrorBody> = serde_json::from_slice::<ErrorReply>(&reply.body).ok().and_then(|reply| reply.error);
-    let retry_after = retry_after(&reply.headers);
+    let retry_after = retry_after(|name| reply.header(name));
     let Some(body) = body else {
         let words = format!("HTTP status {} without a reason", reply.status);
         return Failure::new(status_kind(reply.status, retry_after), ServerText::new(&words));
@@ -239,26 +234,9 @@ fn is_out_of_quota(message: &str) -> bool {
     message.contains("nsufficient") && message.contains("quota")
 }
 
-/// The `Retry-After` of a reply, in seconds or as a date. A date counts from the reply's own, whose clock made both.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name)?.to_str().ok();
-    let value = text("retry-after")?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let now = http_date(text("date")?)?;
-    Some(http_date(value)?.duration_since(now).unwrap_or_default())
-}
-
-/// `Sat, 21 Nov 2026 13:30:00 GMT`, the only form that may be sent (RFC 9110, section 5.6.7).
-fn http_date(text: &str) -> Option<SystemTime> {
-    let format = "%a, %d %b %Y %H:%M:%S GMT";
-    let civil = k8s_openapi::jiff::civil::DateTime::strptime(format, text.trim()).ok()?;
-    Some(civil.to_zoned(k8s_openapi::jiff::tz::TimeZone::UTC).ok()?.timestamp().into())
-}
-
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
     use serde_json::{Value, json};
 
     use super::*;

@@ -14,9 +14,10 @@ use serde_json::{Value, json};
 
 use super::subject::{self, Audience, CredentialSource};
 use super::surroundings::Surroundings;
-use super::transport::{Http, Reply, SendError};
-use crate::error::ServerText;
+use super::transport::Http;
+use crate::error::{ErrorChain, ErrorKind, ServerText};
 use crate::secret::Secret;
+use crate::transport::{Reply, TransportError};
 
 /// All that Google Cloud allows the account, which is what its roles narrow.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -65,12 +66,11 @@ impl NoToken {
     }
 }
 
-impl From<SendError> for NoToken {
-    fn from(error: SendError) -> Self {
-        match error {
-            SendError::NotSent(reason) | SendError::Unclear(reason) => Self { sort: NoTokenSort::Transient, reason },
-            SendError::Untrusted(reason) => Self { sort: NoTokenSort::Broken, reason },
-        }
+impl From<TransportError> for NoToken {
+    fn from(error: TransportError) -> Self {
+        let is_for_good = error.kind() == ErrorKind::InvalidConfig;
+        let sort = if is_for_good { NoTokenSort::Broken } else { NoTokenSort::Transient };
+        Self { sort, reason: ServerText::new(&ErrorChain(&error).to_string()) }
     }
 }
 
