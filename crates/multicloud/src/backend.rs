@@ -117,5 +117,14 @@ pub struct Difference {
     pub desired: String,
 }
 
+/// Whether the two are equal, if there are two: what is not asked for is the cloud's to choose.
+#[cfg(any(feature = "aks", feature = "eks"))]
+pub(crate) fn both_equal<T: PartialEq>(found: Option<T>, wanted: Option<T>) -> bool {
+    match (found, wanted) {
+        (Some(found), Some(wanted)) => found == wanted,
+        (None, _) | (_, None) => true,
+    }
+}
+
 /// The trait stays usable behind a pointer.
 const _: fn(&dyn Backend) = |_| {};

@@ -70,6 +70,8 @@ mod access;
 #[cfg(feature = "aks")]
 pub mod aks;
 pub mod backend;
+#[cfg(any(feature = "aks", feature = "eks", feature = "gke"))]
+mod cidr;
 pub mod clock;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::plan::MAX_DNS_PREFIX;
 use super::spec::{AksSpec, NetworkDataplane, NetworkPlugin, NetworkPolicy};
+use crate::cidr::{overlap, parse_cidr};
 use crate::environment::{
     ENVIRONMENT_TAG, EnvironmentSpec, FieldPath, OWNER_TAG, PoolMode, PoolName, PoolSize, PoolSpec, TaintEffect,
     Violation,
@@ -403,31 +404,6 @@ fn resource_names<'a>(id: &'a str, provider: &str, types: &[&str]) -> Option<Vec
 fn virtual_network(subnet: &str) -> Option<String> {
     let names = resource_names(subnet, "Microsoft.Network", &["virtualNetworks", "subnets"])?;
     Some([names[0], names[1], names[3]].join("/").to_ascii_lowercase())
-}
-
-/// Bits of an address from the left, and their number.
-fn bits(address: IpAddr) -> (u128, u8) {
-    match address {
-        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
-        IpAddr::V6(address) => (address.to_bits(), 128),
-    }
-}
-
-fn overlap((one, one_prefix): (IpAddr, u8), (other, other_prefix): (IpAddr, u8)) -> bool {
-    let shared = one_prefix.min(other_prefix);
-    let differing = bits(one).0 ^ bits(other).0;
-    one.is_ipv4() == other.is_ipv4() && differing.checked_shr(128 - u32::from(shared)).unwrap_or(0) == 0
-}
-
-/// An address range: the first address of it, and the prefix length. Others in it would come back as the first, and differ
-/// ever after.
-pub(crate) fn parse_cidr(text: &str) -> Option<(IpAddr, u8)> {
-    let (address, prefix) = text.split_once('/')?;
-    let address: IpAddr = address.parse().ok()?;
-    let prefix = prefix.bytes().all(|byte| byte.is_ascii_digit()).then(|| prefix.parse::<u8>().ok()).flatten()?;
-    let (bits, longest) = bits(address);
-    let is_first = prefix <= longest && bits.checked_shl(prefix.into()).unwrap_or(0) == 0;
-    is_first.then_some((address, prefix))
 }
 
 #[cfg(test)]

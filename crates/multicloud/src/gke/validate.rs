@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::plan::{indivisible, zone_count};
 use super::spec::GkeSpec;
+use crate::cidr::parse_cidr;
 use crate::environment::{
     ENVIRONMENT_TAG, EnvironmentSpec, FieldPath, MaintenanceWindow, MaxSurge, OWNER_TAG, PoolName, PoolSize, PoolSpec,
     Violation,
@@ -319,21 +320,6 @@ fn settings(gke: &GkeSpec, found: &mut Violations) {
             found.add(field, "it is not a name", "use letters, digits, `-` or `_`");
         }
     }
-}
-
-/// An address range: the first address of it, and the prefix length. Others in it would come back as the first, and differ
-/// ever after.
-fn parse_cidr(text: &str) -> Option<(IpAddr, u8)> {
-    let (address, prefix) = text.split_once('/')?;
-    let address: IpAddr = address.parse().ok()?;
-    let prefix = prefix.bytes().all(|byte| byte.is_ascii_digit()).then(|| prefix.parse::<u8>().ok()).flatten()?;
-    // Left-aligned, so that the prefix is the same number of leading bits in both.
-    let (bits, longest) = match address {
-        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
-        IpAddr::V6(address) => (address.to_bits(), 128),
-    };
-    let is_first = prefix <= longest && bits.checked_shl(prefix.into()).unwrap_or(0) == 0;
-    is_first.then_some((address, prefix))
 }
 
 #[cfg(test)]

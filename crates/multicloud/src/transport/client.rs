@@ -155,6 +155,7 @@ impl Transport {
     }
 
     /// Finds what is wrong with the settings, as the first requests would.
+    #[cfg(any(test, feature = "gke"))]
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
         self.0.builder().map(drop)?;
         self.0.ca_bundle.as_deref().map_or(Ok(()), |path| read_bundle(path).map(drop))

@@ -16,8 +16,9 @@ use super::spec::{
     AgentPoolSpec, AksObserved, AksSpec, NetworkDataplane, NetworkPlugin, NetworkPluginMode, NetworkPolicy,
     ObservedAgentPool,
 };
-use super::validate::{MAX_POOL_NAME, parse_cidr};
-use crate::backend::Difference;
+use super::validate::MAX_POOL_NAME;
+use crate::backend::{Difference, both_equal};
+use crate::cidr::parse_cidr;
 use crate::drain;
 use crate::environment::{
     EnvironmentSpec, FieldPath, Observed, PoolMode, PoolName, PoolSize, PoolSpec, Region, Status, Violation,
@@ -246,14 +247,6 @@ fn fits(found: &ObservedAgentPool, desired: &EnvironmentSpec, aks: &AksSpec, nam
         && same_text(found.subnet_id.as_deref(), subnet(desired, own))
         && same_text(found.os_sku.as_deref(), own.and_then(|own| own.os_sku.as_deref()))
         && both_equal(found.max_pods, own.and_then(|own| own.max_pods))
-}
-
-/// Whether the two are equal, if there are two: what is not asked for is AKS's to choose.
-fn both_equal<T: PartialEq>(found: Option<T>, wanted: Option<T>) -> bool {
-    match (found, wanted) {
-        (Some(found), Some(wanted)) => found == wanted,
-        (None, _) | (_, None) => true,
-    }
 }
 
 fn subnet<'a>(desired: &'a EnvironmentSpec, own: Option<&'a AgentPoolSpec>) -> Option<&'a str> {

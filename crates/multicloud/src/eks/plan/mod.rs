@@ -14,7 +14,7 @@ use super::spec::{
     AccessEntrySpec, AddonSpec, AuthenticationMode, EksObserved, EksSpec, ObservedAccessEntry, ObservedAddon,
     ObservedGroup,
 };
-use crate::backend::Difference;
+use crate::backend::{Difference, both_equal};
 use crate::drain;
 use crate::environment::{
     ENVIRONMENT_TAG, EnvironmentSpec, FieldPath, KubernetesVersion, OWNER_TAG, Observed, Ownership, PoolMode, PoolName,
@@ -233,14 +233,6 @@ fn fits(group: &ObservedGroup, desired: &EnvironmentSpec, eks: &EksSpec, name: &
         && both_equal(group.disk_size_gb, pool.disk_size_gb)
         && both_equal(group.ami_type.as_deref(), wanted.ami_type)
         && (group.node_role_arn.is_empty() || group.node_role_arn == wanted.node_role_arn)
-}
-
-/// Whether the two are equal, if there are two: what is not asked for is EKS's to choose.
-fn both_equal<T: PartialEq>(found: Option<T>, wanted: Option<T>) -> bool {
-    match (found, wanted) {
-        (Some(found), Some(wanted)) => found == wanted,
-        (None, _) | (_, None) => true,
-    }
 }
 
 /// The fields of a group that cannot be changed, where they may come from the pool or from the cluster.
