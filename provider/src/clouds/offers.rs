@@ -39,8 +39,7 @@ impl Question {
         Self {
             place: (desired.cloud.backend(), desired.region.clone()),
             version: desired.kubernetes.version,
-            // Plain data, which always serializes; were it otherwise, one question too few would be asked.
-            cloud: serde_json::to_string(&desired.cloud).unwrap_or_default(),
+            cloud: format!("{:?}", desired.cloud),
             pools: pools
                 .map(|(name, pool)| (name.clone(), pool.machine_type.clone(), pool.version, pool.zones.clone()))
                 .collect(),
