@@ -416,3 +416,35 @@ async fn environments_live_through_drawn_delays_and_faults() {
         assert_eq!(driver.read(&id("seeded")).await.unwrap(), None);
     }
 }
+
+/// A cluster with agent pools `system`, `a`, `b` and `c`, imported and asked for without `b`, with other machines for `a` and
+/// with `c` as no system pool.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_of_an_imported_cluster_is_left_behind() {
+    let world = Simulated::start().await;
+    let driver = driver(&world, world.settings());
+    let mut spec = spec("imported");
+    for other in ["a", "b", "c"] {
+        spec.node_pools.insert(name(other), pool());
+    }
+    assert_converged(&driver.create(&spec, run()).await);
+    let object = Simulated::object("imported");
+    world.running.put("azure", &object, json!({ "tags": {} })).unwrap();
+    for pool in ["system", "a", "b", "c"] {
+        let object = format!("{object}/agentPools/{pool}");
+        world.running.put("azure", &object, json!({ "properties": { "tags": {} } })).unwrap();
+    }
+    spec.node_pools.remove(&name("b"));
+    spec.node_pools.get_mut(&name("a")).unwrap().machine_type = "Standard_D4s_v5".parse().unwrap();
+    spec.node_pools.get_mut(&name("c")).unwrap().mode = PoolMode::User;
+    // Unmarked, it is known by its uid.
+    let uid = Some(driver.read(&id("imported")).await.unwrap().unwrap().uid);
+    assert_converged(&driver.update(&Target { uid, ..target(&spec) }, &spec, run()).await);
+    let observed = driver.read(&id("imported")).await.unwrap().unwrap();
+    assert!(observed.tags.contains_key("multicloud-owner"), "{:?}", observed.tags);
+    let multicloud::environment::CloudObserved::Aks(found) = &observed.cloud else { panic!("not AKS") };
+    assert_eq!(found.agent_pools.len(), 3, "{:?}", found.agent_pools.keys());
+    assert!(!found.agent_pools.contains_key("a") && !found.agent_pools.contains_key("b"));
+    assert_eq!(observed.node_pools[&name("a")].machine_type, "Standard_D4s_v5");
+    assert_eq!(observed.node_pools[&name("c")].mode, Some(PoolMode::User));
+}

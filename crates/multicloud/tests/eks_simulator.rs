@@ -283,6 +283,33 @@ async fn somebody_elses_group_is_left_alone_until_the_cluster_goes() {
     bench.deleted().await;
 }
 
+/// A cluster with groups `system`, `a` and `b`, imported and asked for without `b` and with other machines for `a`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_of_an_imported_cluster_is_left_behind() {
+    let mut bench = Bench::created(|spec| {
+        spec.node_pools.insert(named("a"), pool());
+        spec.node_pools.insert(named("b"), pool());
+    })
+    .await;
+    for part in ["", "/nodegroups/system", "/nodegroups/a", "/nodegroups/b"] {
+        let object = format!("{ACCOUNT}/{REGION}/clusters/prod{part}");
+        bench.world.running.put("eks", &object, json!({ "tags": {} })).expect("no marks");
+    }
+    bench.spec.node_pools.remove(&named("b"));
+    bench.spec.node_pools.get_mut(&named("a")).unwrap().machine_type = "m7i.large".parse().unwrap();
+    // Unmarked, it is known by its uid.
+    let imported = Target { uid: Some(bench.observed().await.uid), ..bench.target() };
+    assert_converged(&bench.driver.update(&imported, &bench.spec, Run::new(TIMEOUT, &|_| {})).await);
+    bench.assert_content().await;
+    let observed = bench.observed().await;
+    assert!(observed.tags.contains_key("multicloud-owner"), "{:?}", observed.tags);
+    let found = found(&observed);
+    assert_eq!(found.node_groups.len(), 2, "{:?}", found.node_groups.keys());
+    assert!(!found.node_groups.contains_key("a") && !found.node_groups.contains_key("b"));
+    assert_eq!(observed.node_pools[&named("a")].machine_type, "m7i.large");
+    bench.deleted().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pinned_pools_stay_behind_and_catch_up() {
     let mut bench = Bench::created(|spec| {

@@ -255,7 +255,7 @@ async fn settings_of_the_cluster_go_one_at_a_time() {
     let changes = bench.updated().await;
     assert_eq!(
         changes,
-        ["SetLabels", "UpdateCluster", "UpdateCluster", "UpdateCluster", "UpdateCluster", "SetMaintenancePolicy"]
+        ["UpdateCluster", "UpdateCluster", "UpdateCluster", "UpdateCluster", "SetMaintenancePolicy", "SetLabels"]
     );
     let observed = bench.observed().await;
     assert!(observed.network.private_endpoint);
@@ -509,6 +509,51 @@ async fn somebody_elses_pools_in_our_cluster_are_left_alone() {
     bench.assert_content().await;
     assert_eq!(bench.observed().await.node_pools.len(), 1);
     assert_eq!(bench.updated().await, [""; 0]);
+}
+
+/// A cluster with node pools `system`, `a` and `b`, imported and asked for without `b` and with `a` of another price class.
+#[tokio::test]
+async fn nothing_of_an_imported_cluster_is_left_behind() {
+    let [a, b] = ["a", "b"].map(|name| name.parse::<PoolName>().unwrap());
+    let mut bench = Bench::created(|spec| {
+        spec.node_pools.insert(a.clone(), pool());
+        spec.node_pools.insert(b.clone(), pool());
+    })
+    .await;
+    bench.put("", json!({ "resourceLabels": {} }));
+    for pool in ["system", "a", "b"] {
+        bench.put(&format!("/nodePools/{pool}"), json!({ "config": { "resourceLabels": {} } }));
+    }
+    bench.spec.node_pools.remove(&b);
+    bench.spec.node_pools.get_mut(&a).unwrap().spot = true;
+    // Unmarked, it is known by its uid.
+    let imported = Target { uid: Some(bench.observed().await.uid), ..bench.target() };
+    assert_converged(&bench.driver.update(&imported, &bench.spec, Run::new(TIMEOUT, &|_| {})).await);
+    bench.assert_content().await;
+    let observed = bench.observed().await;
+    assert!(observed.tags.contains_key("multicloud-owner"), "{:?}", observed.tags);
+    let CloudObserved::Gke(found) = &observed.cloud else { panic!("not GKE") };
+    assert_eq!(found.node_pools.len(), 2, "{:?}", found.node_pools.keys());
+    assert!(!found.node_pools.contains_key("a") && !found.node_pools.contains_key("b"));
+    assert!(observed.node_pools[&a].spot);
+}
+
+/// A send that is refused for a while changes nothing, so that what it was sent with still tells who was faster.
+#[tokio::test]
+async fn a_refused_send_spends_no_checksum() {
+    let mut bench = Bench::created(|_| {}).await;
+    let backend = Arc::clone(bench.driver.backend());
+    bench.spec.tags = [("team".to_owned(), "ours".to_owned())].into();
+    let seen = backend.read(&bench.id).await.unwrap();
+    let steps = backend.plan(seen.as_ref(), Some(&bench.spec)).unwrap();
+    bench.world.faults(json!([{ "operation": "SetLabels", "fault": "throttle" }]));
+    let token = IdempotencyToken::random();
+    backend.begin(&bench.id, &steps[0], &token).await.unwrap_err();
+    let mut labels = serde_json::to_value(&seen.unwrap().tags).unwrap();
+    labels["theirs"] = "1".into();
+    bench.put("", json!({ "resourceLabels": labels }));
+    let refused = backend.begin(&bench.id, &steps[0], &token).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Conflict, "{}", ErrorChain(&refused));
 }
 
 /// Whatever time things take and however late they show, a life ends as it should.

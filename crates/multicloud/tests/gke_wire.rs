@@ -186,7 +186,7 @@ async fn where_nobody_listens_nothing_was_changed() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap();
     let refused = backend(&format!("http://{free}")).read(&id()).await.expect_err("nobody listens");
     assert_eq!(refused.kind, ErrorKind::Unavailable { retry_after: None }, "{}", ErrorChain(&refused));
-    let unresolved = backend("http://nobody.invalid").read(&id()).await.expect_err("no such name");
+    let unresolved = backend("https://nobody.invalid").read(&id()).await.expect_err("no such name");
     assert_eq!(unresolved.kind, ErrorKind::Unavailable { retry_after: None }, "{}", ErrorChain(&unresolved));
 }
 
@@ -202,10 +202,10 @@ async fn hostile_words_arrive_harmless() {
 #[tokio::test]
 async fn a_proxy_of_the_settings_is_taken() {
     let denied = error("403 Forbidden", &[], "PERMISSION_DENIED", "no");
-    let line = "GET http://gke.example/v1/projects/acme/locations/europe-west1/clusters/prod HTTP/1.1";
+    let line = "GET http://localhost:9/v1/projects/acme/locations/europe-west1/clusters/prod HTTP/1.1";
     let proxy = Scripted::start(vec![Line { request: line, reply: denied }]);
     let settings = GoogleSettings {
-        endpoint: Some("http://gke.example".to_owned()),
+        endpoint: Some("http://localhost:9".to_owned()),
         proxy: Some(proxy.url.clone()),
         access_token: Some(Secret::new("canary-token")),
         ..GoogleSettings::default()

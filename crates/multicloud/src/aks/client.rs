@@ -198,8 +198,8 @@ impl Client {
             true => Ok(()),
             false => {
                 let path = format!("/subscriptions/{}", place.subscription);
-                let call = Call::new("Subscriptions_Get", Method::GET, path, SUBSCRIPTIONS_API_VERSION);
-                self.ask::<Value>(call).await.map(drop)
+                let call = Call::new("Subscriptions_Get", Method::GET, path.clone(), SUBSCRIPTIONS_API_VERSION);
+                self.prove(call, &path).await
             }
         }
     }
@@ -207,11 +207,19 @@ impl Client {
     /// Whether there is such a resource group.
     pub(crate) async fn resource_group_exists(&self, place: &Place<'_>) -> Result<bool, Failure> {
         let call = Call::new("ResourceGroups_Get", Method::GET, place.group(), RESOURCES_API_VERSION);
-        match self.ask::<Value>(call).await {
-            Ok(_) => Ok(true),
+        match self.prove(call, &place.group()).await {
+            Ok(()) => Ok(true),
             Err(failure) if failure.special == Some(Special::NoResourceGroup) => Ok(false),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// That an object is there, by its own id: who answers with something else is no proof.
+    async fn prove(&self, call: Call, id: &str) -> Result<(), Failure> {
+        let name = call.name;
+        let object = self.ask::<Value>(call).await?;
+        let is_object = object["id"].as_str().is_some_and(|found| found.eq_ignore_ascii_case(id));
+        if is_object { Ok(()) } else { Err(Failure::incomplete("object that was asked for").in_call(name)) }
     }
 
     /// Sends a change. Something that exists is read first, changed in what is to change, and sent back on the condition

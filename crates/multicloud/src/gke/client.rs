@@ -16,7 +16,8 @@ use super::credential::{CredentialChain, declared_end};
 use super::failure::{self, Failure};
 use super::settings::GoogleSettings;
 use super::surroundings::Surroundings;
-use super::transport::Http;
+use super::token::percent_encode;
+use super::transport::{Http, secret_header};
 use super::wire;
 use crate::access::Credential;
 use crate::environment::{EnvironmentName, KubernetesVersion, PoolName, ProjectId, Region, Status};
@@ -163,19 +164,19 @@ impl Session {
         body: Option<&Value>,
     ) -> Result<T, Failure> {
         let token = self.credentials.resolve().await?;
+        let bearer = secret_header(&format!("Bearer {}", token.secret.expose()))
+            .map_err(|_| Failure::new(ErrorKind::InvalidConfig, "the token cannot stand in a header"))?;
         let request = http::Request::builder()
             .method(method)
             .uri(url)
-            .header("authorization", format!("Bearer {}", token.secret.expose()))
+            .header("authorization", bearer)
             .header("accept", "application/json");
         let (request, bytes) = match body {
             Some(body) => (request.header("content-type", "application/json"), body.to_string().into_bytes()),
             None => (request, Vec::new()),
         };
-        let request = request.body(bytes).map_err(|_| {
-            // Without the cause, which may repeat the token.
-            Failure::new(ErrorKind::InvalidConfig, "the endpoint is no URL, or the token cannot stand in a header")
-        })?;
+        let request =
+            request.body(bytes).map_err(|_| Failure::new(ErrorKind::InvalidConfig, "the endpoint is no URL"))?;
         failure::read(&self.http.send(request).await?)
     }
 
@@ -238,10 +239,10 @@ impl Session {
 
     /// That a cluster is not there counts only where its project and location are, and where nobody is making it.
     async fn prove_absence(&self, place: &Place<'_>) -> Result<(), Failure> {
-        let running = self.running(place).await.map_err(|failure| match failure.kind {
+        let running = self.running(place).await.map_err(|failure| {
             // There is no such project or location, or the API is off there.
-            ErrorKind::NotFound => failure.with_kind(ErrorKind::InvalidConfig),
-            _ => failure,
+            let is_missing = failure.kind == ErrorKind::NotFound;
+            if is_missing { failure.with_kind(ErrorKind::InvalidConfig) } else { failure }
         })?;
         let is_creation = |operation: &&wire::Operation| operation.operation_type == "CREATE_CLUSTER";
         match running.iter().find(is_creation) {
@@ -494,7 +495,7 @@ impl Session {
         let mut zones = BTreeMap::new();
         let mut page = String::new();
         for _ in 0..MAX_PAGES {
-            let path = format!("projects/{project}/zones?pageToken={page}");
+            let path = format!("projects/{project}/zones?pageToken={}", percent_encode(&page));
             let path = if page.is_empty() { format!("projects/{project}/zones") } else { path };
             let found: wire::Zones = match self.get_compute("ListZones", &path).await {
                 Ok(found) => found,

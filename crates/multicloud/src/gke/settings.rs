@@ -22,9 +22,9 @@ pub struct GoogleSettings {
     pub impersonate_service_account: Option<String>,
     /// Service accounts through which that one is reached, in order.
     pub impersonate_delegates: Vec<String>,
-    /// The address of the GKE API; `http` is allowed. Before `GOOGLE_CONTAINER_CUSTOM_ENDPOINT`.
+    /// The address of the GKE API; `http` only where it is on this host. Before `GOOGLE_CONTAINER_CUSTOM_ENDPOINT`.
     pub endpoint: Option<String>,
-    /// The address of the Compute API; `http` is allowed. Before `GOOGLE_COMPUTE_CUSTOM_ENDPOINT`.
+    /// The address of the Compute API; `http` only where it is on this host. Before `GOOGLE_COMPUTE_CUSTOM_ENDPOINT`.
     pub compute_endpoint: Option<String>,
     /// The domain of the APIs, where it is not `googleapis.com`. Before `GOOGLE_CLOUD_UNIVERSE_DOMAIN`.
     pub universe_domain: Option<String>,

@@ -8,12 +8,15 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncReadExt as _;
 
-use super::token::{Desk, NoToken, finish, percent_encode, read_file, refused};
+use super::token::{Desk, NoToken, finish, percent_encode, read_file, refused, secret};
 use crate::secret::Secret;
 
 /// How long a program may take, where the file does not say (AIP-4117).
 const PROGRAM_TIMEOUT: Duration = Duration::from_secs(30);
+/// The most that is read of a program: tokens have some KiB.
+const MAX_PRINTED: u64 = 1024 * 1024;
 /// How long the session with AWS's metadata service is good: for the requests of one token.
 const SESSION_SECONDS: &str = "300";
 
@@ -102,7 +105,7 @@ async fn ask<'a>(
     headers: impl Iterator<Item = (&'a str, &'a Secret)>,
 ) -> Result<Secret, NoToken> {
     for (name, value) in headers {
-        request = request.header(name, value.expose());
+        request = request.header(name, secret(value.expose())?);
     }
     let reply = desk.http.send(finish(request, Vec::new())?).await?;
     if reply.status != 200 {
@@ -136,14 +139,25 @@ async fn of_program(desk: Desk<'_>, program: &Program, audience: Audience<'_>) -
         .env("GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE", audience.token_type)
         .env("GOOGLE_EXTERNAL_ACCOUNT_INTERACTIVE", "0")
         .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
         .kill_on_drop(true)
-        .output();
+        .spawn();
+    let mut child = run.map_err(|error| NoToken::broken(format!("the program {name} cannot be run: {error}")))?;
+    let printing = async {
+        let mut printed = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(MAX_PRINTED).read_to_end(&mut printed).await?;
+        }
+        // Whoever prints more is ended with the child.
+        std::io::Result::Ok(printed)
+    };
     let limit = program.timeout_millis.map_or(PROGRAM_TIMEOUT, Duration::from_millis);
-    let output = tokio::time::timeout(limit, run)
+    let printed = tokio::time::timeout(limit, printing)
         .await
         .map_err(|_| NoToken::broken(format!("the program {name} takes longer than {} s", limit.as_secs())))?
         .map_err(|error| NoToken::broken(format!("the program {name} cannot be run: {error}")))?;
-    let printed: Printed = serde_json::from_slice(&output.stdout)
+    let printed: Printed = serde_json::from_slice(&printed)
         .map_err(|_| NoToken::broken(format!("the program {name} printed no answer in JSON")))?;
     match (printed.success, printed.id_token.or(printed.saml_response)) {
         (true, Some(token)) => Ok(token),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::subject::{self, Audience, CredentialSource};
 use super::surroundings::Surroundings;
-use super::transport::Http;
+use super::transport::{Http, secret_header};
 use crate::error::{ErrorChain, ErrorKind, ServerText};
 use crate::secret::Secret;
 use crate::transport::{Reply, TransportError};
@@ -126,12 +126,22 @@ struct ImpersonationOptions {
     token_lifetime_seconds: Option<u64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(crate) struct Impersonated {
     service_account_impersonation_url: String,
     source_credentials: Value,
     #[serde(default)]
     delegates: Vec<String>,
+}
+
+impl std::fmt::Debug for Impersonated {
+    /// Leaves out the credentials within, which hold a key or a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Impersonated")
+            .field("service_account_impersonation_url", &self.service_account_impersonation_url)
+            .field("delegates", &self.delegates)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The JSON of a credential file, and the project that it names.
@@ -282,7 +292,7 @@ pub(crate) async fn impersonate(
         .collect();
     let body = json!({ "scope": [SCOPE], "lifetime": format!("{}s", lifetime.as_secs()), "delegates": delegates });
     let request = http::Request::post(url)
-        .header("authorization", format!("Bearer {}", token.secret.expose()))
+        .header("authorization", secret(&format!("Bearer {}", token.secret.expose()))?)
         .header("content-type", "application/json");
     let reply = desk.http.send(finish(request, body.to_string().into_bytes())?).await?;
     if reply.status != 200 {
@@ -350,9 +360,14 @@ fn post_form(
     let body = fields.iter().map(pair).collect::<Vec<_>>().join("&");
     let mut request = http::Request::post(url).header("content-type", "application/x-www-form-urlencoded");
     if let Some(authorization) = authorization {
-        request = request.header("authorization", authorization.expose());
+        request = request.header("authorization", secret(authorization.expose())?);
     }
     finish(request, body.into_bytes())
+}
+
+/// A header's value that is not printed.
+pub(crate) fn secret(text: &str) -> Result<http::HeaderValue, NoToken> {
+    secret_header(text).map_err(|_| NoToken::broken("a text in it cannot stand in a header"))
 }
 
 pub(crate) fn finish(request: http::request::Builder, body: Vec<u8>) -> Result<http::Request<Vec<u8>>, NoToken> {
@@ -414,6 +429,8 @@ mod tests {
             )
         };
         assert!(parse(&nested("{}")).is_ok(), "what is within is looked at when it is used");
+        let (file, _) = parse(&nested(r#"{"private_key":"canary"}"#)).unwrap();
+        assert!(!format!("{file:?}").contains("canary"));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(crate) enum TransportError {
     Settings(#[from] SettingsError),
     #[error("the HTTP client cannot be made")]
     Client(#[source] reqwest::Error),
+    #[error("the address is plain http to another host, and secrets are sent there by https only")]
+    Plain,
     #[error("the request cannot be made")]
     Request(#[source] reqwest::Error),
     #[error("no connection could be made")]
@@ -38,7 +40,9 @@ impl TransportError {
     /// What sort of failure it is: whether the request may have been served.
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
-            Self::Settings(_) | Self::Client(_) | Self::Request(_) | Self::Untrusted(_) => ErrorKind::InvalidConfig,
+            Self::Settings(_) | Self::Client(_) | Self::Plain | Self::Request(_) | Self::Untrusted(_) => {
+                ErrorKind::InvalidConfig
+            }
             Self::Connect(_) => ErrorKind::Unavailable { retry_after: None },
             Self::Lost(_) | Self::TooLong => ErrorKind::Ambiguous,
         }
