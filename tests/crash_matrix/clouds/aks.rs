@@ -77,8 +77,8 @@ impl Cloud for AksCloud {
             }]
             .into();
         }
-        spec.node_pools.remove(&parsed("apps"));
-        spec.node_pools.insert(parsed("batch"), pool("Standard_D4s_v5", 2));
+        // A new agent pool beside the old one, which goes then: AKS takes one of these at a time.
+        spec.node_pools.insert(parsed("apps"), pool("Standard_D2s_v5", 1));
         spec.network.authorized_cidrs = ["203.0.113.0/24".to_owned()].into();
         spec.tags = text_map([("team", "runtime"), ("cost-center", "1234")]);
         spec
@@ -140,7 +140,8 @@ const CREATED_HCL: &str = r#"  kubernetes = { version = "1.31" }
   aks  = { resource_group_name = "platform" }
 "#;
 
-/// As [`AksCloud::updated`], with the pool that is to go: AKS leaves emptying its nodes to us, which needs a Kubernetes.
+/// As [`AksCloud::updated`], with a new pool instead of one that is replaced: AKS leaves emptying the nodes of that to us,
+/// which needs a Kubernetes.
 const UPDATED_HCL: &str = r#"  kubernetes = { version = "1.33" }
   node_pools = {
     system = {

@@ -124,7 +124,8 @@ fn created() -> EnvironmentSpec {
     system.mode = PoolMode::System;
     let mut spec = EnvironmentSpec::new(parsed(OWNER), parsed(OURS), parsed("1.31"), CloudSpec::Eks(eks));
     spec.region = Some(parsed(REGION));
-    spec.node_pools = [(named("system"), system), (named("apps"), pool("m7i.xlarge", 1))].into();
+    let (apps, jobs) = (pool("m7i.xlarge", 1), pool("t3.large", 1));
+    spec.node_pools = [(named("system"), system), (named("apps"), apps), (named("jobs"), jobs)].into();
     spec.network =
         NetworkSpec { subnet_ids: SUBNETS.iter().map(|id| (*id).to_owned()).collect(), ..NetworkSpec::default() };
     spec.tags = text_map([("team", "platform")]);
@@ -132,7 +133,7 @@ fn created() -> EnvironmentSpec {
     spec
 }
 
-/// Two minors later; scaled, labelled, tainted; a pool less and a pool more; another access to the API server, logs, tags,
+/// Two minors later; scaled, labelled, tainted; a pool less, a pool more and a pool replaced; another access to the API server, logs, tags,
 /// settings of the add-on and policy of the access entry.
 fn updated() -> EnvironmentSpec {
     let mut spec = created();
@@ -149,6 +150,8 @@ fn updated() -> EnvironmentSpec {
     }
     spec.node_pools.remove(&named("apps"));
     spec.node_pools.insert(named("batch"), pool("m7i.xlarge", 2));
+    // A new group beside the old one, which goes then.
+    spec.node_pools.insert(named("jobs"), pool("m7i.xlarge", 1));
     spec.network.authorized_cidrs = ["203.0.113.0/24".to_owned()].into();
     spec.tags = text_map([("team", "runtime"), ("cost-center", "1234")]);
     match &mut spec.cloud {
@@ -186,6 +189,7 @@ const CREATED_HCL: &str = r#"  kubernetes = { version = "1.31" }
   node_pools = {
     system = { machine_type = "t3.large", count = 2, mode = "system" }
     apps   = { machine_type = "m7i.xlarge", count = 1 }
+    jobs   = { machine_type = "t3.large", count = 1 }
   }
   network = { subnet_ids = ["subnet-0000000000000000a", "subnet-0000000000000000b"] }
   tags    = { team = "platform" }
@@ -212,6 +216,7 @@ const UPDATED_HCL: &str = r#"  kubernetes = { version = "1.33" }
       taints       = [{ key = "CriticalAddonsOnly", value = "true", effect = "PreferNoSchedule" }]
     }
     batch = { machine_type = "m7i.xlarge", count = 2 }
+    jobs  = { machine_type = "m7i.xlarge", count = 1 }
   }
   network = { subnet_ids = ["subnet-0000000000000000a", "subnet-0000000000000000b"], authorized_cidrs = ["203.0.113.0/24"] }
   tags    = { team = "runtime", cost-center = "1234" }

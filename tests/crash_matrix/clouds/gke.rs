@@ -63,7 +63,8 @@ impl Cloud for GkeCloud {
         let mut system = pool("e2-standard-4", 2);
         system.mode = PoolMode::System;
         spec.region = Some(parsed(ZONE));
-        spec.node_pools = [(parsed("system"), system), (parsed("apps"), pool("n2-standard-4", 1))].into();
+        let (apps, jobs) = (pool("n2-standard-4", 1), pool("e2-standard-4", 1));
+        spec.node_pools = [(parsed("system"), system), (parsed("apps"), apps), (parsed("jobs"), jobs)].into();
         spec.tags = text_map([("team", "platform")]);
         spec.deletion_protection = false;
         spec
@@ -84,6 +85,8 @@ impl Cloud for GkeCloud {
         }
         spec.node_pools.remove(&parsed("apps"));
         spec.node_pools.insert(parsed("batch"), pool("n2-standard-4", 2));
+        // A new pool beside the old one, which goes then: machine types change in place.
+        spec.node_pools.insert(parsed("jobs"), PoolSpec { spot: true, ..pool("e2-standard-4", 1) });
         spec.network.authorized_cidrs = ["203.0.113.0/24".to_owned()].into();
         spec.tags = text_map([("team", "runtime"), ("cost-center", "1234")]);
         spec
@@ -139,6 +142,7 @@ const CREATED_HCL: &str = r#"  kubernetes = { version = "1.31" }
   node_pools = {
     system = { machine_type = "e2-standard-4", count = 2, mode = "system" }
     apps   = { machine_type = "n2-standard-4", count = 1 }
+    jobs   = { machine_type = "e2-standard-4", count = 1 }
   }
   tags = { team = "platform" }
   gke  = {}
@@ -155,6 +159,7 @@ const UPDATED_HCL: &str = r#"  kubernetes = { version = "1.33" }
       taints       = [{ key = "CriticalAddonsOnly", value = "true", effect = "PreferNoSchedule" }]
     }
     batch = { machine_type = "n2-standard-4", count = 2 }
+    jobs  = { machine_type = "e2-standard-4", count = 1, spot = true }
   }
   network = { authorized_cidrs = ["203.0.113.0/24"] }
   tags    = { team = "runtime", cost-center = "1234" }

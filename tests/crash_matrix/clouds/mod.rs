@@ -100,7 +100,7 @@ pub(crate) trait Cloud: Debug + Sync {
     /// The environment as it is created: two pools, and some of what is particular to the cloud.
     fn created(&self) -> EnvironmentSpec;
 
-    /// As an update wants it: two minors later, scaled, labelled, a pool less and a pool more, and what else can be changed
+    /// As an update wants it: two minors later, scaled, labelled, a pool less or replaced and a pool more, and what else can be changed
     /// in place.
     fn updated(&self) -> EnvironmentSpec;
 
