@@ -91,6 +91,7 @@ pub(crate) struct Session {
 struct Seen {
     etag: String,
     label_fingerprint: String,
+    endpoints: convert::Endpoints,
     pools: BTreeMap<String, SeenPool>,
 }
 
@@ -98,6 +99,8 @@ struct Seen {
 struct SeenPool {
     etag: String,
     pool: PoolName,
+    /// As it was, for what a change of one thing has to repeat of others.
+    found: wire::NodePool,
 }
 
 impl Session {
@@ -257,11 +260,18 @@ impl Session {
     /// Keeps what later changes have to say again.
     pub(crate) fn learn(&self, place: &Place<'_>, cluster: &wire::Cluster, pool_of: impl Fn(&str) -> Option<PoolName>) {
         let pools = cluster.node_pools.iter().filter_map(|pool| {
-            Some((pool.name.clone(), SeenPool { etag: pool.etag.clone(), pool: pool_of(&pool.name)? }))
+            Some((
+                pool.name.clone(),
+                SeenPool { etag: pool.etag.clone(), pool: pool_of(&pool.name)?, found: pool.clone() },
+            ))
         });
         let seen = Seen {
             etag: cluster.etag.clone(),
             label_fingerprint: cluster.label_fingerprint.clone(),
+            endpoints: convert::Endpoints {
+                newer: cluster.control_plane_endpoints_config.clone(),
+                older: cluster.master_authorized_networks_config.clone(),
+            },
             pools: pools.collect(),
         };
         self.seen().insert(place.path(), seen);
@@ -363,7 +373,7 @@ impl Session {
                 if let ClusterSetting::Version { goal, .. } = setting {
                     self.check_offered(place, *goal).await?;
                 }
-                let mut update = convert::cluster_update(place.project, setting);
+                let mut update = convert::cluster_update(place.project, setting, &self.seen_endpoints(place));
                 if let Some(etag) = self.etag(place) {
                     update["etag"] = etag.into();
                 }
@@ -380,14 +390,17 @@ impl Session {
             }
             GkeChange::CreatePool(new) => Some(json!({ "nodePool": convert::new_pool(new) })),
             GkeChange::UpdatePool { pool, setting } => {
-                let mut update = convert::pool_update(setting);
+                let mut update = convert::pool_update(setting, self.seen_pool(place, pool).as_ref());
                 if let Some(etag) = self.pool_etag(place, pool) {
                     update["etag"] = etag.into();
                 }
                 Some(update)
             }
             GkeChange::SetPoolSize { per_zone, .. } => Some(json!({ "nodeCount": per_zone })),
-            GkeChange::SetPoolAutoscaling { total, .. } => Some(json!({ "autoscaling": convert::autoscaling(*total) })),
+            GkeChange::SetPoolAutoscaling { pool, total } => {
+                let autoscaling = convert::autoscaling(*total, self.seen_pool(place, pool).as_ref());
+                Some(json!({ "autoscaling": autoscaling }))
+            }
             GkeChange::DeleteCluster | GkeChange::DeletePool { .. } => None,
         };
         let (call, method) = match change {
@@ -423,6 +436,14 @@ impl Session {
     fn etag(&self, place: &Place<'_>) -> Option<String> {
         let etag = self.seen().get(&place.path())?.etag.clone();
         (!etag.is_empty()).then_some(etag)
+    }
+
+    fn seen_endpoints(&self, place: &Place<'_>) -> convert::Endpoints {
+        self.seen().get(&place.path()).map(|seen| seen.endpoints.clone()).unwrap_or_default()
+    }
+
+    fn seen_pool(&self, place: &Place<'_>, pool: &str) -> Option<wire::NodePool> {
+        Some(self.seen().get(&place.path())?.pools.get(pool)?.found.clone())
     }
 
     fn pool_etag(&self, place: &Place<'_>, pool: &str) -> Option<String> {

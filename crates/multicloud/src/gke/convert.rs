@@ -28,6 +28,13 @@ pub(crate) const GOOGLE_PREFIX: &str = "goog-";
 /// Sizes of the instance groups of node pools, by the pools' names in GKE.
 pub(crate) type Sizes = BTreeMap<String, Vec<u32>>;
 
+/// What a look showed of who may reach the API server: in the newer place, and in the older one.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Endpoints {
+    pub(crate) newer: wire::ControlPlaneEndpoints,
+    pub(crate) older: wire::AuthorizedNetworks,
+}
+
 /// The environment, from all that was read of it.
 pub(crate) fn observed(id: &EnvironmentId, cluster: &wire::Cluster, sizes: &Sizes) -> Result<Observed, Failure> {
     if cluster.id.is_empty() {
@@ -134,6 +141,8 @@ fn node_pool(
         None if pool_status(&pool.status) == Status::Failed => (0, None),
         None => (pool.initial_node_count.saturating_mul(zone_count), Some(pool.initial_node_count)),
     };
+    let gpu = gpu_taint();
+    let taints = || config.taints.iter().filter_map(taint);
     let autoscaling = &pool.autoscaling;
     let total = |total: u32, per_zone: u32| if total > 0 { total } else { per_zone.saturating_mul(zone_count) };
     Ok(ObservedNodePool {
@@ -161,7 +170,8 @@ fn node_pool(
         spot: config.spot || config.preemptible,
         service_account: text(&config.service_account),
         labels: config.labels.clone(),
-        taints: config.taints.iter().filter_map(taint).collect(),
+        taints: taints().filter(|taint| *taint != gpu).collect(),
+        gpu_taint: taints().any(|taint| taint == gpu),
         max_surge: pool.upgrade_settings.max_surge,
         drain_timeout_s: seconds(&pool.node_drain_config.pdb_timeout_duration),
         deletion_heeds_budgets: pool.node_drain_config.respect_pdb_during_node_pool_deletion,
@@ -172,6 +182,12 @@ fn node_pool(
 /// `3600s` or `1800.5s`, as protocol buffers write durations.
 fn seconds(text: &str) -> Option<u64> {
     text.strip_suffix('s')?.split('.').next()?.parse().ok()
+}
+
+/// What GKE itself keeps others off nodes with GPUs by (<https://cloud.google.com/kubernetes-engine/docs/how-to/gpus>,
+/// "Create a GPU node pool").
+pub(crate) fn gpu_taint() -> Taint {
+    Taint { key: "nvidia.com/gpu".to_owned(), effect: TaintEffect::NoSchedule, value: "present".to_owned() }
 }
 
 fn taint(taint: &wire::Taint) -> Option<Taint> {
@@ -397,7 +413,7 @@ pub(crate) fn new_cluster(project: &ProjectId, name: &str, new: &NewCluster) -> 
         }
     }
     if new.endpoint != Endpoint::default() {
-        cluster["controlPlaneEndpointsConfig"] = endpoints(&new.endpoint);
+        cluster["controlPlaneEndpointsConfig"] = endpoints(&new.endpoint, &Endpoints::default());
     }
     if new.private_nodes {
         cluster["networkConfig"] = json!({ "defaultEnablePrivateNodes": true });
@@ -423,13 +439,29 @@ fn workload_pool(project: &ProjectId) -> String {
     format!("{project}.svc.id.goog")
 }
 
-fn endpoints(endpoint: &Endpoint) -> Value {
-    let blocks: Vec<Value> = endpoint.authorized_cidrs.iter().map(|cidr| json!({ "cidrBlock": cidr })).collect();
-    json!({ "ipEndpointsConfig": {
-        "enabled": true,
-        "enablePublicEndpoint": !endpoint.private,
-        "authorizedNetworksConfig": { "enabled": !blocks.is_empty(), "cidrBlocks": blocks },
-    } })
+/// Who may reach the API server, with all else that was said of it, such as the names of address ranges.
+fn endpoints(endpoint: &Endpoint, found: &Endpoints) -> Value {
+    let newer = found.newer.ip_endpoints_config.clone().unwrap_or_default();
+    let before = newer.authorized_networks_config.unwrap_or_else(|| found.older.clone());
+    let name = |cidr: &String| {
+        before.cidr_blocks.iter().find(|block| block.cidr_block == *cidr).map(|block| &block.display_name)
+    };
+    let name = |cidr: &String| name(cidr).filter(|name| !name.is_empty());
+    let block = |cidr: &String| match name(cidr) {
+        Some(name) => json!({ "cidrBlock": cidr, "displayName": name }),
+        None => json!({ "cidrBlock": cidr }),
+    };
+    let blocks: Vec<Value> = endpoint.authorized_cidrs.iter().map(block).collect();
+    let mut networks = before.rest;
+    networks.insert("enabled".to_owned(), (!blocks.is_empty()).into());
+    networks.insert("cidrBlocks".to_owned(), blocks.into());
+    let mut addresses = newer.rest;
+    // Where they are is for GKE to say.
+    addresses.retain(|key, _| !["publicEndpoint", "privateEndpoint"].contains(&key.as_str()));
+    addresses.insert("enabled".to_owned(), true.into());
+    addresses.insert("enablePublicEndpoint".to_owned(), (!endpoint.private).into());
+    addresses.insert("authorizedNetworksConfig".to_owned(), networks.into());
+    json!({ "ipEndpointsConfig": addresses })
 }
 
 /// A node pool in a request for a new one.
@@ -461,7 +493,7 @@ pub(crate) fn new_pool(new: &NewPool) -> Value {
         "name": new.name,
         "initialNodeCount": new.per_zone,
         "config": config,
-        "nodeDrainConfig": drain(new.drain_timeout_s),
+        "nodeDrainConfig": drain(new.drain_timeout_s, Map::new()),
     });
     if let Some(version) = new.version {
         pool["version"] = version.to_string().into();
@@ -470,22 +502,20 @@ pub(crate) fn new_pool(new: &NewPool) -> Value {
         pool["locations"] = json!(new.zones);
     }
     if new.autoscaling.is_some() {
-        pool["autoscaling"] = autoscaling(new.autoscaling);
+        pool["autoscaling"] = autoscaling(new.autoscaling, None);
     }
     if let Some(surge) = new.max_surge {
-        pool["upgradeSettings"] = upgrade_settings(surge);
+        pool["upgradeSettings"] = upgrade_settings(surge, Map::new());
     }
     pool
 }
 
 /// GKE empties nodes by the eviction API, for an hour or as long as is said; of pools that are deleted only where that is
 /// asked for (<https://cloud.google.com/kubernetes-engine/docs/how-to/node-pools#pdb-protection>).
-fn drain(timeout_s: Option<u64>) -> Value {
-    let mut drain = json!({ "respectPdbDuringNodePoolDeletion": true });
-    if let Some(seconds) = timeout_s {
-        drain["pdbTimeoutDuration"] = format!("{seconds}s").into();
-    }
-    drain
+fn drain(timeout_s: Option<u64>, mut found: Map<String, Value>) -> Value {
+    put(&mut found, "respectPdbDuringNodePoolDeletion", Some(true));
+    put(&mut found, "pdbTimeoutDuration", timeout_s.map(|seconds| format!("{seconds}s")));
+    found.into()
 }
 
 fn taints(taints: &BTreeSet<Taint>) -> Value {
@@ -499,19 +529,26 @@ fn taints(taints: &BTreeSet<Taint>) -> Value {
 }
 
 /// The bounds of the autoscaler, over all zones: those per zone would be others than the user's wherever zones change.
-pub(crate) fn autoscaling(total: Option<(u32, u32)>) -> Value {
-    match total {
-        Some((min, max)) => json!({ "enabled": true, "totalMinNodeCount": min, "totalMaxNodeCount": max }),
-        None => json!({ "enabled": false }),
-    }
+pub(crate) fn autoscaling(total: Option<(u32, u32)>, found: Option<&wire::NodePool>) -> Value {
+    let Some((min, max)) = total else { return json!({ "enabled": false }) };
+    let mut autoscaling = found.map(|found| found.autoscaling.rest.clone()).unwrap_or_default();
+    put(&mut autoscaling, "enabled", Some(true));
+    put(&mut autoscaling, "totalMinNodeCount", Some(min));
+    put(&mut autoscaling, "totalMaxNodeCount", Some(max));
+    autoscaling.into()
 }
 
-fn upgrade_settings(surge: u32) -> Value {
-    json!({ "strategy": "SURGE", "maxSurge": surge, "maxUnavailable": 0 })
+fn upgrade_settings(surge: u32, mut found: Map<String, Value>) -> Value {
+    put(&mut found, "strategy", Some("SURGE"));
+    // Of the other strategy.
+    found.remove("blueGreenSettings");
+    found.entry("maxUnavailable").or_insert_with(|| 0.into());
+    put(&mut found, "maxSurge", Some(surge));
+    found.into()
 }
 
 /// The `update` of a cluster: exactly one field.
-pub(crate) fn cluster_update(project: &ProjectId, setting: &ClusterSetting) -> Value {
+pub(crate) fn cluster_update(project: &ProjectId, setting: &ClusterSetting, found: &Endpoints) -> Value {
     match setting {
         ClusterSetting::Version { to, .. } => json!({ "desiredMasterVersion": to.to_string() }),
         ClusterSetting::ReleaseChannel(channel) => json!({ "desiredReleaseChannel": { "channel": channel.as_str() } }),
@@ -519,7 +556,9 @@ pub(crate) fn cluster_update(project: &ProjectId, setting: &ClusterSetting) -> V
             let pool = if *enabled { workload_pool(project) } else { String::new() };
             json!({ "desiredWorkloadIdentityConfig": { "workloadPool": pool } })
         }
-        ClusterSetting::Endpoint(endpoint) => json!({ "desiredControlPlaneEndpointsConfig": endpoints(endpoint) }),
+        ClusterSetting::Endpoint(endpoint) => {
+            json!({ "desiredControlPlaneEndpointsConfig": endpoints(endpoint, found) })
+        }
         ClusterSetting::PrivateNodes(enabled) => json!({ "desiredDefaultEnablePrivateNodes": enabled }),
     }
 }
@@ -528,7 +567,7 @@ pub(crate) fn cluster_update(project: &ProjectId, setting: &ClusterSetting) -> V
 ///
 /// The description calls `nodeVersion` and `imageType` required, and every client of Google's own sends them only where they
 /// are to change (terraform-provider-google, `node_config.go`): what is sent unchanged would begin an upgrade of its own.
-pub(crate) fn pool_update(setting: &PoolSetting) -> Value {
+pub(crate) fn pool_update(setting: &PoolSetting, found: Option<&wire::NodePool>) -> Value {
     match setting {
         // The dash is the control plane's version, patch and all: an alias could name a patch that is ahead of it.
         PoolSetting::Version { to: None, .. } => json!({ "nodeVersion": "-" }),
@@ -543,11 +582,24 @@ pub(crate) fn pool_update(setting: &PoolSetting) -> Value {
         }
         PoolSetting::ImageType(image) => json!({ "imageType": image }),
         PoolSetting::Labels(labels) => json!({ "labels": { "labels": labels } }),
-        PoolSetting::Taints(wanted) => json!({ "taints": { "taints": taints(wanted) } }),
+        PoolSetting::Taints(wanted) => {
+            let mut wanted = wanted.clone();
+            // GKE's own stays.
+            let gpu = gpu_taint();
+            let is_there = |found: &wire::NodePool| found.config.taints.iter().filter_map(taint).any(|one| one == gpu);
+            wanted.extend(found.filter(|found| is_there(found)).map(|_| gpu_taint()));
+            json!({ "taints": { "taints": taints(&wanted) } })
+        }
         PoolSetting::ResourceLabels(labels) => json!({ "resourceLabels": { "labels": labels } }),
         PoolSetting::Zones(zones) => json!({ "locations": zones }),
-        PoolSetting::MaxSurge(surge) => json!({ "upgradeSettings": upgrade_settings(*surge) }),
-        PoolSetting::DrainTimeout { seconds } => json!({ "nodeDrainConfig": drain(Some(*seconds)) }),
+        PoolSetting::MaxSurge(surge) => {
+            let rest = found.map(|found| found.upgrade_settings.rest.clone());
+            json!({ "upgradeSettings": upgrade_settings(*surge, rest.unwrap_or_default()) })
+        }
+        PoolSetting::DrainTimeout { seconds } => {
+            let rest = found.map(|found| found.node_drain_config.rest.clone());
+            json!({ "nodeDrainConfig": drain(Some(*seconds), rest.unwrap_or_default()) })
+        }
     }
 }
 
@@ -768,6 +820,62 @@ mod tests {
         let left = maintenance_policy(&current, None);
         assert_eq!(left, json!({ "resourceVersion": "7", "window": { "maintenanceExclusions": { "xmas": {} } } }));
         assert_eq!(maintenance_policy(&Value::Null, None), json!({ "window": {} }));
+    }
+
+    #[test]
+    fn what_is_not_known_here_is_sent_back() {
+        let cluster = cluster(|cluster| {
+            cluster["controlPlaneEndpointsConfig"]["ipEndpointsConfig"] = json!({
+                "publicEndpoint": "203.0.113.9", "globalAccess": true,
+                "authorizedNetworksConfig": {
+                    "enabled": true, "gcpPublicCidrsAccessEnabled": false,
+                    "cidrBlocks": [{ "cidrBlock": "198.51.100.0/24", "displayName": "office" }],
+                },
+            });
+            let pool = &mut cluster["nodePools"][0];
+            pool["upgradeSettings"] = json!({ "strategy": "SURGE", "maxSurge": 1, "maxUnavailable": 2 });
+            pool["nodeDrainConfig"] = json!({ "pdbTimeoutDuration": "60s", "gracePeriod": "9s" });
+            pool["autoscaling"] = json!({ "enabled": true, "maxNodeCount": 3, "locationPolicy": "ANY" });
+            pool["config"]["taints"] =
+                json!([{ "key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE" }]);
+        });
+        let pool = Some(&cluster.node_pools[0]);
+        let update = |setting: PoolSetting| pool_update(&setting, pool);
+        assert_eq!(
+            update(PoolSetting::MaxSurge(3)),
+            json!({ "upgradeSettings": { "strategy": "SURGE", "maxSurge": 3, "maxUnavailable": 2 } })
+        );
+        let drain = json!({
+            "pdbTimeoutDuration": "5s", "gracePeriod": "9s", "respectPdbDuringNodePoolDeletion": true,
+        });
+        assert_eq!(update(PoolSetting::DrainTimeout { seconds: 5 }), json!({ "nodeDrainConfig": drain }));
+        assert_eq!(
+            autoscaling(Some((1, 4)), pool),
+            json!({ "enabled": true, "totalMinNodeCount": 1, "totalMaxNodeCount": 4, "locationPolicy": "ANY" })
+        );
+        let taint = json!([{ "key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE" }]);
+        assert_eq!(update(PoolSetting::Taints(BTreeSet::new())), json!({ "taints": { "taints": taint } }));
+        let shown = node_pool(&cluster, &cluster.node_pools[0], None).unwrap();
+        assert!(shown.gpu_taint && shown.taints.is_empty(), "GKE's own taint is no difference");
+
+        let cidrs = ["198.51.100.0/24", "203.0.113.0/24"].map(str::to_owned);
+        let wanted = Endpoint { private: false, authorized_cidrs: cidrs.into() };
+        let found = Endpoints {
+            newer: cluster.control_plane_endpoints_config.clone(),
+            older: cluster.master_authorized_networks_config.clone(),
+        };
+        assert_eq!(
+            endpoints(&wanted, &found)["ipEndpointsConfig"],
+            json!({
+                "enabled": true, "enablePublicEndpoint": true, "globalAccess": true,
+                "authorizedNetworksConfig": {
+                    "enabled": true, "gcpPublicCidrsAccessEnabled": false,
+                    "cidrBlocks": [
+                        { "cidrBlock": "198.51.100.0/24", "displayName": "office" }, { "cidrBlock": "203.0.113.0/24" },
+                    ],
+                },
+            })
+        );
     }
 
     #[test]

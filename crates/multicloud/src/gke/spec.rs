@@ -140,6 +140,8 @@ pub struct ObservedNodePool {
     pub labels: BTreeMap<String, String>,
     /// Taints of its nodes.
     pub taints: BTreeSet<Taint>,
+    /// Whether its nodes carry the taint that GKE gives to those with GPUs, which is not among the others.
+    pub gpu_taint: bool,
     /// Nodes that an upgrade adds at a time.
     pub max_surge: Option<u32>,
     /// Seconds that disruption budgets are heeded when nodes are emptied; `None` is GKE's own hour.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -39,7 +39,7 @@ pub(crate) struct Cluster {
     pub(crate) node_pools: Vec<NodePool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Condition {
     pub(crate) code: String,
@@ -74,17 +74,21 @@ pub(crate) struct WorkloadIdentity {
     pub(crate) workload_pool: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct AuthorizedNetworks {
     pub(crate) enabled: bool,
     pub(crate) cidr_blocks: Vec<CidrBlock>,
+    /// What is not known here, and goes back as it came: GKE replaces the whole.
+    #[serde(flatten)]
+    pub(crate) rest: Map<String, Value>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct CidrBlock {
     pub(crate) cidr_block: String,
+    pub(crate) display_name: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -94,17 +98,20 @@ pub(crate) struct PrivateCluster {
     pub(crate) enable_private_endpoint: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct ControlPlaneEndpoints {
     pub(crate) ip_endpoints_config: Option<IpEndpoints>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct IpEndpoints {
     pub(crate) enable_public_endpoint: Option<bool>,
     pub(crate) authorized_networks_config: Option<AuthorizedNetworks>,
+    /// What is not known here, and goes back as it came: GKE replaces the whole.
+    #[serde(flatten)]
+    pub(crate) rest: Map<String, Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -119,7 +126,7 @@ pub(crate) struct NetworkConfig {
     pub(crate) default_enable_private_nodes: Option<bool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct NodePool {
     pub(crate) name: String,
@@ -137,7 +144,7 @@ pub(crate) struct NodePool {
     pub(crate) etag: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Autoscaling {
     pub(crate) enabled: bool,
@@ -145,9 +152,12 @@ pub(crate) struct Autoscaling {
     pub(crate) max_node_count: u32,
     pub(crate) total_min_node_count: u32,
     pub(crate) total_max_node_count: u32,
+    /// What is not known here, and goes back as it came: GKE replaces the whole.
+    #[serde(flatten)]
+    pub(crate) rest: Map<String, Value>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct NodeConfig {
     pub(crate) machine_type: String,
@@ -163,7 +173,7 @@ pub(crate) struct NodeConfig {
     pub(crate) preemptible: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Taint {
     pub(crate) key: String,
@@ -171,17 +181,23 @@ pub(crate) struct Taint {
     pub(crate) effect: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct UpgradeSettings {
     pub(crate) max_surge: Option<u32>,
+    /// What is not known here, and goes back as it came: GKE replaces the whole.
+    #[serde(flatten)]
+    pub(crate) rest: Map<String, Value>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct NodeDrain {
     pub(crate) respect_pdb_during_node_pool_deletion: bool,
     pub(crate) pdb_timeout_duration: String,
+    /// What is not known here, and goes back as it came: GKE replaces the whole.
+    #[serde(flatten)]
+    pub(crate) rest: Map<String, Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -22,6 +22,7 @@ pub(crate) enum TransportError {
     Settings(#[from] SettingsError),
     #[error("the HTTP client cannot be made")]
     Client(#[source] reqwest::Error),
+    #[cfg_attr(not(feature = "gke"), expect(dead_code, reason = "AKS refuses such addresses in its settings"))]
     #[error("the address is plain http to another host, and secrets are sent there by https only")]
     Plain,
     #[error("the request cannot be made")]

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest as _, Sha256};
 
 use super::change::{ClusterSetting, Endpoint, GkeChange, NewCluster, NewPool, PoolSetting};
-use super::convert::{MODE_LABEL, POOL_LABEL, is_same_owner};
+use super::convert::{MODE_LABEL, POOL_LABEL, gpu_taint, is_same_owner};
 use super::spec::{GkeObserved, GkeSpec, ObservedNodePool};
 use super::validate::{is_zone, last_segment};
 use crate::backend::Difference;
@@ -447,7 +447,10 @@ fn pool_changes(kept: &Kept<'_>, gke: &GkeSpec) -> Result<Vec<Step>, Violation> 
     if spec.labels != found.labels {
         steps.push(update_pool(kept, "labels", PoolSetting::Labels(spec.labels.clone())));
     }
-    if spec.taints != found.taints {
+    let mut found_taints = found.taints.clone();
+    // Whoever asks for the taint of GPUs by name finds it.
+    found_taints.extend(Some(gpu_taint()).filter(|taint| found.gpu_taint && spec.taints.contains(taint)));
+    if spec.taints != found_taints {
         steps.push(update_pool(kept, "taints", PoolSetting::Taints(spec.taints.clone())));
     }
     let machine_type = Some(spec.machine_type.to_string()).filter(|wanted| *wanted != found.machine_type);

@@ -52,6 +52,7 @@ fn node_pool(spec: &EnvironmentSpec, name: &PoolName) -> ObservedNodePool {
         service_account: Some("default".to_owned()),
         labels: pool.labels.clone(),
         taints: pool.taints.clone(),
+        gpu_taint: false,
         max_surge: Some(1),
         drain_timeout_s: None,
         deletion_heeds_budgets: true,
