@@ -190,6 +190,9 @@ async fn an_absence_is_proved() {
     assert!(backend.read(&unknown).await.is_err(), "a subscription that is not there proves nothing");
     world.faults(json!([{ "operation": "ResourceGroups_Get", "fault": "access_denied" }]));
     assert_eq!(backend.read(&id("nothing")).await.unwrap_err().kind, ErrorKind::PermissionDenied);
+    world.faults(json!([{ "operation": "ResourceGroups_Get", "fault": "duplicate_keys" }]));
+    let of_nobody = backend.read(&id("nothing")).await.unwrap_err().kind;
+    assert_eq!(of_nobody, ErrorKind::Ambiguous, "JSON of something else is no resource group");
     world.faults(json!([{ "operation": "ManagedClusters_Get", "fault": "html_ok" }]));
     assert_eq!(backend.read(&id("nothing")).await.unwrap_err().kind, ErrorKind::Ambiguous);
 }
