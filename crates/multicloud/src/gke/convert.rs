@@ -716,6 +716,12 @@ mod tests {
         assert_eq!((pool(sizes(&[2, 2])).min, pool(sizes(&[2, 2])).max), (4, 4));
         assert_eq!(pool(Sizes::new()).count, 2, "unless its groups were asked, one in each of two zones");
         assert_eq!(pool(Sizes::new()).version.to_string(), "1.33");
+        let cluster = cluster(|_| {});
+        let per_zone =
+            |sizes: &[u32]| node_pool(&cluster, &cluster.node_pools[0], Some(&sizes.to_vec())).unwrap().per_zone;
+        assert_eq!((per_zone(&[2, 2]), per_zone(&[2, 3])), (Some(2), None));
+        assert_eq!(per_zone(&[2]), None, "a group that does not show leaves its zone without nodes");
+        assert_eq!(pool(sizes(&[u32::MAX, 1])).count, u32::MAX, "and no number is too large");
     }
 
     #[test]
