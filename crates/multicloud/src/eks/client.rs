@@ -684,12 +684,16 @@ async fn each<T, F>(names: Vec<String>, question: impl Fn(String) -> F) -> Resul
 where
     F: Future<Output = Result<Option<(String, T)>, Failure>>,
 {
-    futures::stream::iter(names)
-        .map(question)
-        .buffer_unordered(SIDE_BY_SIDE)
-        .try_filter_map(|found| std::future::ready(Ok(found)))
-        .try_collect()
-        .await
+    let answers: Vec<_> = futures::stream::iter(names).map(question).buffer_unordered(SIDE_BY_SIDE).collect().await;
+    let mut found = BTreeMap::new();
+    let mut failed = None;
+    for answer in answers {
+        match answer {
+            Ok(answer) => found.extend(answer),
+            Err(failure) => failed = Some(failure.or_graver(failed)),
+        }
+    }
+    failed.map_or(Ok(found), Err)
 }
 
 /// The STS address of environment variables or profile, for which the SDK itself has no accessor.

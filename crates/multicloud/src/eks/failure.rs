@@ -13,7 +13,7 @@ use aws_sdk_eks::operation::RequestId;
 
 use super::credential::CredentialError;
 use crate::environment::BackendKind;
-use crate::error::{Error, ErrorChain, ErrorKind, ServerText, causes};
+use crate::error::{Error, ErrorChain, ErrorKind, RetryClass, ServerText, causes};
 use crate::transport::{self, SettingsError, is_untrusted};
 
 /// A call that did not succeed, before it is told what it was for.
@@ -46,6 +46,23 @@ impl Failure {
     /// The same failure, of the call with that name in EKS's API.
     pub(crate) fn in_call(self, call: &'static str) -> Self {
         Self { call: Some(call), ..self }
+    }
+
+    /// Of failures of questions that were asked side by side the one to act on: what no wait mends before what one may, and
+    /// of these what asks for the longest.
+    pub(crate) fn or_graver(self, other: Option<Self>) -> Self {
+        match other {
+            Some(other) if other.gravity() > self.gravity() => other,
+            Some(_) | None => self,
+        }
+    }
+
+    fn gravity(&self) -> (bool, Option<Duration>) {
+        match self.kind.retry_class() {
+            RetryClass::Final => (true, None),
+            RetryClass::Throttled { retry_after } => (false, retry_after),
+            RetryClass::Busy | RetryClass::Propagating | RetryClass::Ambiguous => (false, None),
+        }
     }
 
     /// The crate's error for this failure: of the call that failed, or if there was none, of `operation`.

@@ -108,15 +108,21 @@ impl Eks {
             }
             unsupported_is_none(session.access_entries(name).await).map(Some)
         };
-        let parts = futures::try_join!(session.groups(name), addons, access_entries);
-        match parts {
-            Ok((groups, addons, access_entries)) => {
-                convert::observed(place.name, &cluster, groups, addons, access_entries).map(Some)
+        let failure = match futures::join!(session.groups(name), addons, access_entries) {
+            (Ok(groups), Ok(addons), Ok(access_entries)) => {
+                return convert::observed(place.name, &cluster, groups, addons, access_entries).map(Some);
             }
+            (groups, addons, access_entries) => {
+                let failures = [groups.err(), addons.err(), access_entries.err()];
+                failures.into_iter().flatten().fold(None, |graver, failure| Some(failure.or_graver(graver)))
+            }
+        };
+        Err(match failure {
             // The cluster went between two questions. Asked again, EKS will say so in so many words.
-            Err(failure) if failure.kind == ErrorKind::NotFound => Err(failure.with_kind(ErrorKind::Ambiguous)),
-            Err(failure) => Err(failure),
-        }
+            Some(failure) if failure.kind == ErrorKind::NotFound => failure.with_kind(ErrorKind::Ambiguous),
+            Some(failure) => failure,
+            None => Failure::incomplete("parts of the cluster"),
+        })
     }
 
     async fn send(&self, place: &Place<'_>, change: &EksChange, token: &str) -> Result<Accepted, Failure> {
