@@ -31,6 +31,8 @@ pub(crate) fn judge(evidence: &Evidence<'_>, course: &Course<'_>) -> Vec<String>
     let mut wrong = Vec::new();
     duplicates(evidence, &mut wrong);
     differences(evidence, &mut wrong);
+    // What has lost its health is so until the cloud finds it well again, which no request makes it do.
+    wrong.retain(|what| !(what.starts_with("different: ") && what.contains(r#"/status is "DEGRADED""#)));
     foreign_writes(evidence, &mut wrong);
     blind_resends(evidence, &mut wrong);
     order(evidence, &mut wrong);

@@ -146,9 +146,7 @@ impl ApiServer {
     /// Endpoint and base64 PEM of the certificate authority for a cluster whose own host name would be `host`.
     pub(crate) fn access(&self, host: &str) -> (String, String) {
         match self {
-            ApiServer::Unreachable => {
-                (format!("https://{}", self.host(host)), BASE64_STANDARD.encode(UNREACHABLE_CA))
-            }
+            ApiServer::Unreachable => (format!("https://{}", self.host(host)), BASE64_STANDARD.encode(UNREACHABLE_CA)),
             ApiServer::At { server, certificate_authority_data, .. } => {
                 (server.clone(), certificate_authority_data.clone())
             }
