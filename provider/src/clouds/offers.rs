@@ -80,7 +80,7 @@ impl Offers {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use multicloud::environment::{FieldPath, PoolSize, PoolSpec};
+    use multicloud::environment::{CloudSpec, FieldPath, PoolSize, PoolSpec};
     use multicloud::memory::{MemoryCloud, MemorySpec};
     use multicloud::{Error, ErrorKind, Layer, VirtualClock};
     use tfplug::async_trait;
