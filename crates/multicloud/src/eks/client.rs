@@ -19,7 +19,6 @@ use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
 use aws_types::service_config::ServiceConfigKey;
 use futures::StreamExt as _;
-use futures::TryStreamExt as _;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::change::{ClusterSetting, EksChange, GroupSettings, NewCluster, NewGroup};
