@@ -85,12 +85,21 @@ impl Kubernetes {
     /// Waits until so many nodes are labelled [`NODES`], and ready, and gives their names.
     #[track_caller]
     pub(crate) fn wait_for_nodes(&self, count: usize) -> Vec<String> {
+        self.wait_for_nodes_besides(&[], count)
+    }
+
+    /// The same, and none of them is one of `old`: a cloud that puts other machines into a pool may be done before its nodes
+    /// show.
+    #[track_caller]
+    pub(crate) fn wait_for_nodes_besides(&self, old: &[String], count: usize) -> Vec<String> {
         let path = format!("/api/v1/nodes?labelSelector={}%3D{}", NODES.0, NODES.1);
         self.wait_until(&path, "nodes of the workload", |nodes| {
             let nodes = nodes["items"].as_array()?;
             let ready = nodes.iter().filter(|node| is_ready(node)).count();
             let name = |node: &Value| Some(node["metadata"]["name"].as_str()?.to_owned());
-            if nodes.len() == count && ready == count { nodes.iter().map(name).collect() } else { None }
+            let names: Vec<String> = nodes.iter().filter_map(name).collect();
+            let all_new = !names.iter().any(|name| old.contains(name));
+            (all_new && names.len() == count && ready == count).then_some(names)
         })
     }
 }

@@ -350,10 +350,11 @@ impl Client {
         let object = serde_json::from_slice::<wire::Cluster>(&reply.body);
         let object = object.map_err(|error| Failure::unreadable(reply, &error))?;
         let properties = object.properties.ok_or_else(|| Failure::incomplete("properties"))?;
-        Ok(match properties.provisioning_state.as_deref() {
-            Some("Succeeded") => Accepted::Done,
-            Some(_) | None => Accepted::ByStatus,
-        })
+        match properties.provisioning_state.as_deref() {
+            Some("Succeeded") => Ok(Accepted::Done),
+            Some(_) => Ok(Accepted::ByStatus),
+            None => Err(Failure::incomplete("provisioning state")),
+        }
     }
 
     /// Registers the subscription for AKS, once, where that is allowed. What it answers is why the change was not made.

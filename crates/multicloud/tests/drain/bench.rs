@@ -124,6 +124,12 @@ impl Bench {
         tokio::task::block_in_place(|| self.kubernetes.wait_for_nodes(count)).into_iter().collect()
     }
 
+    /// The same, once none is one of `old`.
+    pub(crate) fn nodes_besides(&self, old: &BTreeSet<String>, count: usize) -> BTreeSet<String> {
+        let old: Vec<String> = old.iter().cloned().collect();
+        tokio::task::block_in_place(|| self.kubernetes.wait_for_nodes_besides(&old, count)).into_iter().collect()
+    }
+
     /// How many pools the cloud was told to delete.
     pub(crate) fn deletions(&self) -> usize {
         let deletion = self.cloud.deletion();
