@@ -34,8 +34,8 @@ const ONLY_DELETING: &str = "only deleting it is possible";
 /// More than an operation takes that is stuck.
 const UNTIL_UNSTUCK: Duration = Duration::from_secs(31 * 86_400);
 
-/// How long a revoked credential may take to be told.
-const REVOKED_TOLD: Duration = Duration::from_secs(30);
+/// How long a revoked credential may take to be told, once it is met: steps that go on beside meet it at their next look.
+const REVOKED_TOLD: Duration = POLL_INTERVAL.saturating_add(Duration::from_secs(30));
 
 /// What came of a run.
 #[derive(Debug)]
