@@ -197,7 +197,8 @@ pub(crate) fn run(plan: &Plan, bug: Option<Bug>, reference: Option<&Report>) -> 
     if knew && stage.memory.load().is_none() && first.end != End::Done && stage.has_ours() {
         wrong.push("forgotten: what is there is no longer in the state".to_owned());
     }
-    if took > Duration::from_mins(plan.timeout) + Duration::from_secs(60) {
+    // A call of this line is brought to its end whatever the time, and a look is several, each of which may be held up.
+    if took > Duration::from_mins(plan.timeout) + Duration::from_secs(300) {
         wrong.push(format!("late: it took {took:?}"));
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -683,7 +684,17 @@ async fn each<T, F>(names: Vec<String>, question: impl Fn(String) -> F) -> Resul
 where
     F: Future<Output = Result<Option<(String, T)>, Failure>>,
 {
-    let answers: Vec<_> = futures::stream::iter(names).map(question).buffer_unordered(SIDE_BY_SIDE).collect().await;
+    // Once one has failed no more are asked; those that were asked already may say how long to wait.
+    let has_failed = AtomicBool::new(false);
+    let ask = |name| async {
+        if has_failed.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let answer = question(name).await;
+        has_failed.fetch_or(answer.is_err(), Ordering::Relaxed);
+        answer
+    };
+    let answers: Vec<_> = futures::stream::iter(names).map(ask).buffer_unordered(SIDE_BY_SIDE).collect().await;
     let mut found = BTreeMap::new();
     let mut failed = None;
     for answer in answers {
