@@ -130,11 +130,10 @@ fn pool(machine_type: &str, count: u32) -> PoolSpec {
     PoolSpec::new(parsed(machine_type), PoolSize::Fixed(count))
 }
 
-/// As [`AksCloud::created`].
+/// As [`AksCloud::created`], with one pool: the simulated AKS changes one at a time, and no request of these is to be refused.
 const CREATED_HCL: &str = r#"  kubernetes = { version = "1.31" }
   node_pools = {
     system = { machine_type = "Standard_D2s_v5", count = 2, mode = "system" }
-    apps   = { machine_type = "Standard_D4s_v5", count = 1 }
   }
   tags = { team = "platform" }
   aks  = { resource_group_name = "platform" }
@@ -151,7 +150,6 @@ const UPDATED_HCL: &str = r#"  kubernetes = { version = "1.33" }
       labels       = { tier = "base" }
       taints       = [{ key = "CriticalAddonsOnly", value = "true", effect = "PreferNoSchedule" }]
     }
-    apps  = { machine_type = "Standard_D4s_v5", count = 1 }
     batch = { machine_type = "Standard_D4s_v5", count = 2 }
   }
   network = { authorized_cidrs = ["203.0.113.0/24"] }
